@@ -1,0 +1,342 @@
+
+/*
+ * The front door: the module's directives and its hooks into nginx.  Nothing
+ * here runs while a call is going on.
+ */
+
+
+#include <ngx_http_voicebridge.h>
+#include <ngx_http_voicebridge_conf.h>
+#include <ngx_http_voicebridge_fetch.h>
+#include <ngx_http_voicebridge_handler.h>
+#include <ngx_http_voicebridge_secret.h>
+#include <ngx_http_voicebridge_zone.h>
+
+
+#define NGX_HTTP_VOICEBRIDGE_ANYWHERE                                         \
+    NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+
+
+static ngx_int_t ngx_http_voicebridge_init(ngx_conf_t *cf);
+static ngx_int_t ngx_http_voicebridge_init_process(ngx_cycle_t *cycle);
+static void ngx_http_voicebridge_exit_process(ngx_cycle_t *cycle);
+
+
+static ngx_conf_enum_t  ngx_http_voicebridge_auth[] = {
+    { ngx_string("signed_url"), NGX_HTTP_VOICEBRIDGE_AUTH_SIGNED_URL },
+    { ngx_string("header"), NGX_HTTP_VOICEBRIDGE_AUTH_HEADER },
+    { ngx_string("none"), NGX_HTTP_VOICEBRIDGE_AUTH_NONE },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_http_voicebridge_location_t  ngx_http_voicebridge_outbound_call = {
+    ngx_http_voicebridge_outbound_call_handler, 1, 0, 1
+};
+
+static ngx_http_voicebridge_location_t  ngx_http_voicebridge_incoming_call = {
+    ngx_http_voicebridge_incoming_call_handler, 0, 0, 0
+};
+
+static ngx_http_voicebridge_location_t  ngx_http_voicebridge_media_stream = {
+    ngx_http_voicebridge_media_stream_handler, 1, 1, 0
+};
+
+static ngx_http_voicebridge_location_t  ngx_http_voicebridge_call_status = {
+    ngx_http_voicebridge_call_status_handler, 0, 0, 0
+};
+
+
+static ngx_conf_post_t  ngx_http_voicebridge_path = {
+    ngx_http_voicebridge_path_post
+};
+
+static ngx_conf_post_t  ngx_http_voicebridge_msec = {
+    ngx_http_voicebridge_msec_post
+};
+
+static ngx_conf_post_t  ngx_http_voicebridge_sec = {
+    ngx_http_voicebridge_sec_post
+};
+
+static ngx_conf_post_t  ngx_http_voicebridge_size = {
+    ngx_http_voicebridge_size_post
+};
+
+
+static ngx_command_t  ngx_http_voicebridge_commands[] = {
+
+    { ngx_string("voicebridge_outbound_call"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_voicebridge_handler_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_voicebridge_outbound_call },
+
+    { ngx_string("voicebridge_incoming_call"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_voicebridge_handler_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_voicebridge_incoming_call },
+
+    { ngx_string("voicebridge_media_stream"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_voicebridge_handler_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_voicebridge_media_stream },
+
+    { ngx_string("voicebridge_call_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_voicebridge_handler_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_voicebridge_call_status },
+
+    { ngx_string("voicebridge_twilio_account_sid"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_voicebridge_secret_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, account_sid),
+      NULL },
+
+    { ngx_string("voicebridge_twilio_auth_token"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE12,
+      ngx_http_voicebridge_auth_token_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("voicebridge_twilio_phone_number"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_voicebridge_secret_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, phone_number),
+      NULL },
+
+    { ngx_string("voicebridge_twilio_api_url"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_voicebridge_url_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, twilio_api_url),
+      NULL },
+
+    { ngx_string("voicebridge_twilio_timeout"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, twilio_timeout),
+      &ngx_http_voicebridge_msec },
+
+    { ngx_string("voicebridge_elevenlabs_api_key"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_voicebridge_secret_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, elevenlabs_api_key),
+      NULL },
+
+    { ngx_string("voicebridge_elevenlabs_url"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_voicebridge_url_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, elevenlabs_url),
+      NULL },
+
+    { ngx_string("voicebridge_elevenlabs_auth"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, elevenlabs_auth),
+      &ngx_http_voicebridge_auth },
+
+    { ngx_string("voicebridge_api_keys"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_voicebridge_api_keys_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("voicebridge_agent"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, agent),
+      NULL },
+
+    { ngx_string("voicebridge_public_url"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_voicebridge_public_url_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, public_url),
+      NULL },
+
+    { ngx_string("voicebridge_media_stream_path"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, media_stream_path),
+      &ngx_http_voicebridge_path },
+
+    { ngx_string("voicebridge_call_status_path"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, call_status_path),
+      &ngx_http_voicebridge_path },
+
+    { ngx_string("voicebridge_verify_signature"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, verify_signature),
+      NULL },
+
+    { ngx_string("voicebridge_connect_timeout"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, connect_timeout),
+      &ngx_http_voicebridge_msec },
+
+    { ngx_string("voicebridge_start_timeout"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, start_timeout),
+      &ngx_http_voicebridge_msec },
+
+    { ngx_string("voicebridge_stream_timeout"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, stream_timeout),
+      &ngx_http_voicebridge_msec },
+
+    { ngx_string("voicebridge_token_lifetime"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, token_lifetime),
+      &ngx_http_voicebridge_sec },
+
+    { ngx_string("voicebridge_max_call_duration"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, max_call_duration),
+      &ngx_http_voicebridge_msec },
+
+    { ngx_string("voicebridge_max_message_size"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, max_message_size),
+      &ngx_http_voicebridge_size },
+
+    { ngx_string("voicebridge_ssl_verify"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, ssl_verify),
+      NULL },
+
+    { ngx_string("voicebridge_ssl_trusted_certificate"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_voicebridge_certificate_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("voicebridge_fallback_twiml"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, fallback_twiml),
+      NULL },
+
+    { ngx_string("voicebridge_log_transcripts"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, log_transcripts),
+      NULL },
+
+    { ngx_string("voicebridge_shutdown_handoff"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, shutdown_handoff),
+      NULL },
+
+    { ngx_string("voicebridge_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_voicebridge_zone_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_voicebridge_module_ctx = {
+    ngx_http_voicebridge_add_variables,    /* preconfiguration */
+    ngx_http_voicebridge_init,             /* postconfiguration */
+
+    ngx_http_voicebridge_create_main_conf, /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_voicebridge_create_loc_conf,  /* create location configuration */
+    ngx_http_voicebridge_merge_loc_conf    /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_voicebridge_module = {
+    NGX_MODULE_V1,
+    &ngx_http_voicebridge_module_ctx,      /* module context */
+    ngx_http_voicebridge_commands,         /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_voicebridge_init_process,     /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_voicebridge_exit_process,     /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_http_voicebridge_init(ngx_conf_t *cf)
+{
+    ngx_http_voicebridge_main_conf_t  *vmcf;
+
+    vmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_voicebridge_module);
+
+    if (vmcf->streams && vmcf->zone == NULL) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "no \"voicebridge_zone\": the token of a call is good "
+                      "for more than one stream until it expires");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_init_process(ngx_cycle_t *cycle)
+{
+    return ngx_http_voicebridge_fetch_init_process(cycle);
+}
+
+
+static void
+ngx_http_voicebridge_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_voicebridge_fetch_exit_process(cycle);
+}

@@ -1,0 +1,140 @@
+
+/*
+ * Twilio's callbacks about a call: its progress, its stream, who answered.
+ * They are logged and acknowledged.
+ */
+
+
+#include <ngx_http_voicebridge_webhook.h>
+#include <vb_twilio_call.h>
+
+
+/* longest value and longest list of values in the log line */
+#define NGX_HTTP_VOICEBRIDGE_STATUS_VALUE  128
+#define NGX_HTTP_VOICEBRIDGE_STATUS_LINE   1024
+
+
+typedef struct {
+    const char       *field;
+    const char       *text;
+} ngx_http_voicebridge_status_field_t;
+
+
+static void ngx_http_voicebridge_call_status_body(ngx_http_request_t *r);
+static ngx_int_t ngx_http_voicebridge_call_status(ngx_http_request_t *r,
+    vb_form_field_t *fields, ngx_uint_t n);
+static ngx_int_t ngx_http_voicebridge_status_line(ngx_http_request_t *r,
+    vb_form_field_t *fields, ngx_uint_t n, ngx_str_t *line);
+
+
+static ngx_http_voicebridge_status_field_t
+    ngx_http_voicebridge_status_fields[] =
+{
+    { "CallStatus", "status" },
+    { "SipResponseCode", "SIP" },
+    { "CallDuration", "duration" },
+    { "StreamEvent", "stream" },
+    { "StreamError", "error" },
+    { "AnsweredBy", "answered by" },
+    { "ErrorCode", "error code" },
+    { NULL, NULL }
+};
+
+
+ngx_int_t
+ngx_http_voicebridge_call_status_handler(ngx_http_request_t *r)
+{
+    return ngx_http_voicebridge_webhook(r,
+                                        ngx_http_voicebridge_call_status_body);
+}
+
+
+static void
+ngx_http_voicebridge_call_status_body(ngx_http_request_t *r)
+{
+    ngx_http_voicebridge_webhook_run(r, ngx_http_voicebridge_call_status);
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_call_status(ngx_http_request_t *r,
+    vb_form_field_t *fields, ngx_uint_t n)
+{
+    ngx_str_t                    event, sid, line;
+    ngx_uint_t                   level;
+    ngx_http_voicebridge_ctx_t  *ctx;
+
+    static ngx_str_t  none = ngx_string("-");
+
+    ctx = ngx_http_voicebridge_webhook_ctx(r, fields, n);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    event = ngx_http_voicebridge_webhook_field(fields, n, "StreamEvent");
+
+    if (event.len) {
+        ctx->status = event;
+    }
+
+    sid = ngx_http_voicebridge_webhook_field(fields, n, "StreamSid");
+
+    if (vb_twilio_sid(&sid, "MZ")) {
+        ctx->stream_sid = sid;
+    }
+
+    if (ngx_http_voicebridge_status_line(r, fields, n, &line) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* why a stream could not be opened is told here and nowhere else */
+
+    level = vb_str_eq(&event, "stream-error") ? NGX_LOG_ERR : NGX_LOG_INFO;
+
+    ngx_log_error(level, r->connection->log, 0, "Call status of %V:%V",
+                  ctx->call_sid.len ? &ctx->call_sid : &none, &line);
+
+    return ngx_http_voicebridge_send(r, NGX_HTTP_NO_CONTENT, NULL, NULL);
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_status_line(ngx_http_request_t *r,
+    vb_form_field_t *fields, ngx_uint_t n, ngx_str_t *line)
+{
+    u_char                               *p, *last;
+    ngx_str_t                             value;
+    ngx_http_voicebridge_status_field_t  *f;
+
+    p = ngx_pnalloc(r->pool, NGX_HTTP_VOICEBRIDGE_STATUS_LINE);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    line->data = p;
+    last = p + NGX_HTTP_VOICEBRIDGE_STATUS_LINE;
+
+    for (f = ngx_http_voicebridge_status_fields; f->field; f++) {
+
+        value = ngx_http_voicebridge_webhook_field(fields, n, f->field);
+
+        if (value.len == 0) {
+            continue;
+        }
+
+        if (ngx_http_voicebridge_plain_text(r->pool, &value,
+                                            NGX_HTTP_VOICEBRIDGE_STATUS_VALUE,
+                                            &value)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        p = ngx_slprintf(p, last, "%s %s %V", p == line->data ? "" : ",",
+                         f->text, &value);
+    }
+
+    line->len = p - line->data;
+
+    return NGX_OK;
+}

@@ -1,0 +1,130 @@
+
+/* The handlers of the module's locations, and what they share */
+
+
+#ifndef _NGX_HTTP_VOICEBRIDGE_HANDLER_H_INCLUDED_
+#define _NGX_HTTP_VOICEBRIDGE_HANDLER_H_INCLUDED_
+
+
+#include <ngx_http_voicebridge.h>
+#include <vb_form.h>
+
+
+/* content handlers */
+ngx_int_t ngx_http_voicebridge_outbound_call_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_voicebridge_incoming_call_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_voicebridge_media_stream_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_voicebridge_call_status_handler(ngx_http_request_t *r);
+
+
+/*
+ * What the request is about, for the variables $voicebridge_from, _to, ...:
+ * the module's request context.  A webhook or an API request fills it once
+ * its body is parsed; a media stream when start has come (and later).
+ */
+typedef struct {
+    ngx_str_t      call_sid;
+    ngx_str_t      stream_sid;
+    ngx_str_t      session_id;
+    ngx_str_t      agent_id;
+    ngx_str_t      conversation_id;
+    ngx_str_t      direction;              /* inbound or outbound */
+    ngx_str_t      from;
+    ngx_str_t      to;
+    ngx_str_t      status;                 /* of the call or REST answer */
+    ngx_str_t      end_reason;
+    ngx_msec_t     first_audio;            /* ms, (ngx_msec_t) -1: none */
+    ngx_uint_t     interruptions;
+    uint64_t       caller_audio;           /* ms of audio moved */
+    uint64_t       agent_audio;
+    unsigned       stream:1;               /* the numbers above are meant */
+} ngx_http_voicebridge_ctx_t;
+
+
+/* r's context, made when it is not there yet; NULL without memory */
+ngx_http_voicebridge_ctx_t *ngx_http_voicebridge_ctx(ngx_http_request_t *r);
+
+/* adds the module's variables; a preconfiguration hook */
+ngx_int_t ngx_http_voicebridge_add_variables(ngx_conf_t *cf);
+
+
+/*
+ * The public base URL of this server as Twilio knows it, without a slash at
+ * its end (contract: voicebridge_public_url).  NGX_OK, or NGX_ERROR.
+ */
+ngx_int_t ngx_http_voicebridge_public_url(ngx_http_request_t *r,
+    ngx_str_t *url);
+
+/*
+ * The same for the media stream: always https://, but for a request over
+ * plain HTTP where nothing says what the public URL is (contract 1.2).
+ */
+ngx_int_t ngx_http_voicebridge_stream_base(ngx_http_request_t *r,
+    ngx_str_t *url);
+
+/* the value of the request's first header of that name (lower case), or
+ * NULL */
+ngx_str_t *ngx_http_voicebridge_header(ngx_http_request_t *r,
+    ngx_str_t *name);
+
+/*
+ * What can be said before a webhook's body is read: NGX_OK where signatures
+ * are not verified or there is one to verify, else NGX_HTTP_FORBIDDEN, with
+ * a line in the log.
+ */
+ngx_int_t ngx_http_voicebridge_signature_present(ngx_http_request_t *r);
+
+/*
+ * Checks X-Twilio-Signature where verification is on.  fields are the POST
+ * form's (0 for GET and WebSocket).  NGX_OK; NGX_HTTP_FORBIDDEN with a line
+ * in the log that says what to fix; NGX_HTTP_INTERNAL_SERVER_ERROR.
+ */
+ngx_int_t ngx_http_voicebridge_check_signature(ngx_http_request_t *r,
+    vb_form_field_t *fields, size_t nfields, ngx_uint_t websocket);
+
+/*
+ * The auth tokens that may have signed, primary first: at most two.  Returns
+ * their number, or NGX_ERROR.
+ */
+ngx_int_t ngx_http_voicebridge_auth_tokens(ngx_http_request_t *r,
+    ngx_str_t tokens[2]);
+
+/*
+ * TwiML that makes Twilio open the media stream for the call ctx describes
+ * (agent_id, session_id, direction, from, to) with dynamic_variables (JSON
+ * or empty) and a fresh vb_token.  max: bytes the document may have.
+ * NGX_OK; NGX_DECLINED: it does not fit; NGX_ERROR.
+ */
+ngx_int_t ngx_http_voicebridge_twiml(ngx_http_request_t *r,
+    ngx_http_voicebridge_ctx_t *ctx, ngx_str_t *dynamic_variables, size_t max,
+    ngx_str_t *twiml);
+
+/* a random UUID (RFC 4122, version 4) as text, in r->pool */
+ngx_int_t ngx_http_voicebridge_session_id(ngx_http_request_t *r,
+    ngx_str_t *id);
+
+/* a phone number as logs may have it */
+ngx_int_t ngx_http_voicebridge_masked(ngx_pool_t *pool, ngx_str_t *number,
+    ngx_str_t *masked);
+
+/*
+ * A copy of somebody else's text for a log line or an answer: control
+ * characters become spaces, it has max bytes at most, and what looks like a
+ * phone number is masked.
+ */
+ngx_int_t ngx_http_voicebridge_plain_text(ngx_pool_t *pool, ngx_str_t *text,
+    size_t max, ngx_str_t *plain);
+
+/* adds a header to the answer; key and value are static or of r->pool */
+ngx_int_t ngx_http_voicebridge_add_header(ngx_http_request_t *r,
+    const char *key, ngx_str_t *value);
+
+/* sends status with a body and its content type, and finalizes nothing:
+ * returns what to finalize with.  send_detail wraps text as {"detail": ...} */
+ngx_int_t ngx_http_voicebridge_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *type, ngx_str_t *body);
+ngx_int_t ngx_http_voicebridge_send_detail(ngx_http_request_t *r,
+    ngx_uint_t status, ngx_str_t *detail);
+
+
+#endif /* _NGX_HTTP_VOICEBRIDGE_HANDLER_H_INCLUDED_ */

@@ -1,0 +1,46 @@
+
+/* What Twilio's webhooks have in common: a form, signed */
+
+
+#ifndef _NGX_HTTP_VOICEBRIDGE_WEBHOOK_H_INCLUDED_
+#define _NGX_HTTP_VOICEBRIDGE_WEBHOOK_H_INCLUDED_
+
+
+#include <ngx_http_voicebridge_handler.h>
+
+
+/* most bytes of a form */
+#define NGX_HTTP_VOICEBRIDGE_WEBHOOK_MAX  65536
+
+
+/* answers a webhook whose fields are known to be Twilio's; returns what to
+ * finalize the request with */
+typedef ngx_int_t (*ngx_http_voicebridge_webhook_pt)(ngx_http_request_t *r,
+    vb_form_field_t *fields, ngx_uint_t n);
+
+
+/*
+ * A content handler: refuses what no webhook is and what is not signed,
+ * before it reads anything, then reads the body and calls post_handler, which
+ * is to call ngx_http_voicebridge_webhook_run().
+ */
+ngx_int_t ngx_http_voicebridge_webhook(ngx_http_request_t *r,
+    ngx_http_client_body_handler_pt post_handler);
+
+/* parses the form (or a GET's query), verifies, calls handler, finalizes */
+void ngx_http_voicebridge_webhook_run(ngx_http_request_t *r,
+    ngx_http_voicebridge_webhook_pt handler);
+
+/* a field's value, or an empty string */
+ngx_str_t ngx_http_voicebridge_webhook_field(vb_form_field_t *fields,
+    ngx_uint_t n, const char *name);
+
+/*
+ * Fills r's context with the call's SID, numbers, direction and status, of
+ * which only a SID of Twilio's shape is taken; NULL without memory.
+ */
+ngx_http_voicebridge_ctx_t *ngx_http_voicebridge_webhook_ctx(
+    ngx_http_request_t *r, vb_form_field_t *fields, ngx_uint_t n);
+
+
+#endif /* _NGX_HTTP_VOICEBRIDGE_WEBHOOK_H_INCLUDED_ */

@@ -1,0 +1,74 @@
+
+/* What the front door's table of directives is made of */
+
+
+#ifndef _NGX_HTTP_VOICEBRIDGE_CONF_H_INCLUDED_
+#define _NGX_HTTP_VOICEBRIDGE_CONF_H_INCLUDED_
+
+
+#include <ngx_http_voicebridge.h>
+
+
+/* slots; each refuses a second value of its level as "is duplicate" */
+
+/* a content handler: cmd->post is a ngx_http_voicebridge_location_t * */
+char *ngx_http_voicebridge_handler_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* a ngx_http_voicebridge_url_t * */
+char *ngx_http_voicebridge_url_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* a URL's beginning that may hold variables: ngx_http_complex_value_t * */
+char *ngx_http_voicebridge_public_url_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* auth_token and auth_token2 */
+char *ngx_http_voicebridge_auth_token_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* api_keys and api_keys_off; may repeat */
+char *ngx_http_voicebridge_api_keys_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* ssl_trusted_certificate: a PEM file that can be loaded */
+char *ngx_http_voicebridge_certificate_slot(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+
+
+/* post handlers: a path begins with "/", a limit is not zero */
+char *ngx_http_voicebridge_path_post(ngx_conf_t *cf, void *post, void *data);
+char *ngx_http_voicebridge_msec_post(ngx_conf_t *cf, void *post, void *data);
+char *ngx_http_voicebridge_sec_post(ngx_conf_t *cf, void *post, void *data);
+char *ngx_http_voicebridge_size_post(ngx_conf_t *cf, void *post, void *data);
+
+
+/*
+ * Takes an absolute http or https URL apart into *url (made in cf->pool);
+ * NGX_OK, or NGX_ERROR with the reason logged.
+ */
+ngx_int_t ngx_http_voicebridge_parse_url(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_voicebridge_url_t **url);
+
+/* adds the keys of a comma separated list to *keys (of ngx_str_t) */
+ngx_int_t ngx_http_voicebridge_add_keys(ngx_conf_t *cf, ngx_str_t *list,
+    ngx_array_t **keys);
+
+
+/* creates and merges; hooks of the module's context */
+void *ngx_http_voicebridge_create_main_conf(ngx_conf_t *cf);
+void *ngx_http_voicebridge_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_voicebridge_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
+/*
+ * Makes a location with the media stream's handler able to serve: the
+ * agent's upstream configuration with TLS, a resolver, the resampler's
+ * filters.  NGX_OK, or NGX_ERROR with the reason logged.
+ */
+ngx_int_t ngx_http_voicebridge_init_stream(ngx_conf_t *cf,
+    ngx_http_voicebridge_loc_conf_t *prev,
+    ngx_http_voicebridge_loc_conf_t *conf);
+
+
+#endif /* _NGX_HTTP_VOICEBRIDGE_CONF_H_INCLUDED_ */

@@ -1,0 +1,392 @@
+
+/*
+ * Creates the module's configuration and merges its levels; what the
+ * original service read from its environment is read here.
+ */
+
+
+#include <ngx_http_voicebridge_conf.h>
+#include <ngx_http_voicebridge_secret.h>
+
+
+#define ngx_http_voicebridge_inherit(conf, prev, field)                       \
+    if (conf->field == NULL) {                                                \
+        conf->field = prev->field;                                            \
+    }
+
+
+static ngx_int_t ngx_http_voicebridge_merge_secrets(ngx_conf_t *cf,
+    ngx_http_voicebridge_loc_conf_t *prev,
+    ngx_http_voicebridge_loc_conf_t *conf);
+static ngx_int_t ngx_http_voicebridge_merge_services(ngx_conf_t *cf,
+    ngx_http_voicebridge_loc_conf_t *prev,
+    ngx_http_voicebridge_loc_conf_t *conf);
+static void ngx_http_voicebridge_merge_limits(
+    ngx_http_voicebridge_loc_conf_t *prev,
+    ngx_http_voicebridge_loc_conf_t *conf);
+static ngx_int_t ngx_http_voicebridge_merge_location(ngx_conf_t *cf,
+    ngx_http_voicebridge_loc_conf_t *prev,
+    ngx_http_voicebridge_loc_conf_t *conf);
+static ngx_int_t ngx_http_voicebridge_error_pages(ngx_conf_t *cf,
+    ngx_http_core_loc_conf_t *clcf);
+
+
+void *
+ngx_http_voicebridge_create_main_conf(ngx_conf_t *cf)
+{
+    char                              *value;
+    ngx_http_voicebridge_main_conf_t  *vmcf;
+
+    vmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_voicebridge_main_conf_t));
+    if (vmcf == NULL) {
+        return NULL;
+    }
+
+    /* the environment is the master's own and outlives every cycle */
+
+    value = getenv("ENVIRONMENT");
+
+    if (value && ngx_strcmp(value, "production") == 0) {
+        vmcf->production = 1;
+    }
+
+    value = getenv("HOST");
+
+    if (value) {
+        vmcf->host.data = (u_char *) value;
+        vmcf->host.len = ngx_strlen(value);
+    }
+
+    /* OpenSSL follows SSL_CERT_FILE by itself, libcurl as a library not */
+
+    value = getenv("SSL_CERT_FILE");
+
+    if (value) {
+        vmcf->ca_file.data = (u_char *) value;
+        vmcf->ca_file.len = ngx_strlen(value);
+    }
+
+    return vmcf;
+}
+
+
+void *
+ngx_http_voicebridge_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_voicebridge_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_voicebridge_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc(): all strings, pointers to values, URLs and keys,
+     * and what of conf->upstream ngx_http_voicebridge_init_stream() leaves
+     */
+
+    conf->upstream.hide_headers = NGX_CONF_UNSET_PTR;
+    conf->upstream.pass_headers = NGX_CONF_UNSET_PTR;
+
+    conf->elevenlabs_auth = NGX_CONF_UNSET_UINT;
+    conf->api_keys_off = NGX_CONF_UNSET;
+    conf->verify_signature = NGX_CONF_UNSET;
+    conf->ssl_verify = NGX_CONF_UNSET;
+
+    conf->twilio_timeout = NGX_CONF_UNSET_MSEC;
+    conf->connect_timeout = NGX_CONF_UNSET_MSEC;
+    conf->start_timeout = NGX_CONF_UNSET_MSEC;
+    conf->stream_timeout = NGX_CONF_UNSET_MSEC;
+    conf->max_call_duration = NGX_CONF_UNSET_MSEC;
+    conf->token_lifetime = NGX_CONF_UNSET;
+    conf->max_message_size = NGX_CONF_UNSET_SIZE;
+
+    conf->log_transcripts = NGX_CONF_UNSET;
+    conf->shutdown_handoff = NGX_CONF_UNSET;
+
+    return conf;
+}
+
+
+char *
+ngx_http_voicebridge_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_voicebridge_loc_conf_t *prev = parent;
+    ngx_http_voicebridge_loc_conf_t *conf = child;
+
+    if (ngx_http_voicebridge_merge_secrets(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_voicebridge_merge_services(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_http_voicebridge_merge_limits(prev, conf);
+
+    if (ngx_http_voicebridge_merge_location(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_merge_secrets(ngx_conf_t *cf,
+    ngx_http_voicebridge_loc_conf_t *prev,
+    ngx_http_voicebridge_loc_conf_t *conf)
+{
+    ngx_str_t   value;
+    const char  *keys;
+
+    ngx_http_voicebridge_inherit(conf, prev, account_sid);
+    ngx_http_voicebridge_inherit(conf, prev, phone_number);
+    ngx_http_voicebridge_inherit(conf, prev, elevenlabs_api_key);
+
+    if (conf->auth_token == NULL) {
+        conf->auth_token = prev->auth_token;
+        conf->auth_token2 = prev->auth_token2;
+    }
+
+    if (conf->account_sid == NULL) {
+        conf->account_sid = ngx_http_voicebridge_secret_env(cf,
+                                                       "TWILIO_ACCOUNT_SID");
+    }
+
+    if (conf->auth_token == NULL) {
+        conf->auth_token = ngx_http_voicebridge_secret_env(cf,
+                                                       "TWILIO_AUTH_TOKEN");
+    }
+
+    if (conf->phone_number == NULL) {
+        conf->phone_number = ngx_http_voicebridge_secret_env(cf,
+                                                      "TWILIO_PHONE_NUMBER");
+    }
+
+    if (conf->elevenlabs_api_key == NULL) {
+        conf->elevenlabs_api_key = ngx_http_voicebridge_secret_env(cf,
+                                                       "ELEVENLABS_API_KEY");
+    }
+
+    if (conf->api_keys_off == NGX_CONF_UNSET) {
+        conf->api_keys = prev->api_keys;
+        conf->api_keys_off = prev->api_keys_off;
+    }
+
+    if (conf->api_keys_off == NGX_CONF_UNSET) {
+        conf->api_keys_off = 0;
+
+        keys = getenv("API_KEYS");
+
+        if (keys) {
+            value.data = (u_char *) keys;
+            value.len = ngx_strlen(keys);
+
+            return ngx_http_voicebridge_add_keys(cf, &value, &conf->api_keys);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_merge_services(ngx_conf_t *cf,
+    ngx_http_voicebridge_loc_conf_t *prev,
+    ngx_http_voicebridge_loc_conf_t *conf)
+{
+    ngx_http_complex_value_t  *key;
+
+    static ngx_str_t  twilio = ngx_string("https://api.twilio.com");
+    static ngx_str_t  elevenlabs = ngx_string("https://api.elevenlabs.io");
+
+    ngx_http_voicebridge_inherit(conf, prev, agent);
+    ngx_http_voicebridge_inherit(conf, prev, public_url);
+    ngx_http_voicebridge_inherit(conf, prev, fallback_twiml);
+    ngx_http_voicebridge_inherit(conf, prev, twilio_api_url);
+    ngx_http_voicebridge_inherit(conf, prev, elevenlabs_url);
+
+    if (conf->twilio_api_url == NULL
+        && ngx_http_voicebridge_parse_url(cf, &twilio, &conf->twilio_api_url)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (conf->elevenlabs_url == NULL
+        && ngx_http_voicebridge_parse_url(cf, &elevenlabs,
+                                          &conf->elevenlabs_url)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!prev->auth_default) {
+        ngx_conf_merge_uint_value(conf->elevenlabs_auth, prev->elevenlabs_auth,
+                                  NGX_CONF_UNSET_UINT);
+    }
+
+    if (conf->elevenlabs_auth == NGX_CONF_UNSET_UINT) {
+
+        /* depends on the key, which a nested level may have of its own */
+
+        conf->auth_default = 1;
+
+        key = conf->elevenlabs_api_key;
+
+        conf->elevenlabs_auth = (key && key->value.len)
+                                ? NGX_HTTP_VOICEBRIDGE_AUTH_SIGNED_URL
+                                : NGX_HTTP_VOICEBRIDGE_AUTH_NONE;
+    }
+
+    ngx_conf_merge_str_value(conf->media_stream_path, prev->media_stream_path,
+                             "/twilio/media-stream");
+    ngx_conf_merge_str_value(conf->call_status_path, prev->call_status_path,
+                             "/twilio/call-status");
+
+    ngx_conf_merge_value(conf->ssl_verify, prev->ssl_verify, 1);
+    ngx_conf_merge_str_value(conf->ssl_trusted_certificate,
+                             prev->ssl_trusted_certificate, "");
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_voicebridge_merge_limits(ngx_http_voicebridge_loc_conf_t *prev,
+    ngx_http_voicebridge_loc_conf_t *conf)
+{
+    ngx_conf_merge_msec_value(conf->twilio_timeout, prev->twilio_timeout,
+                              10000);
+    ngx_conf_merge_msec_value(conf->connect_timeout, prev->connect_timeout,
+                              10000);
+    ngx_conf_merge_msec_value(conf->start_timeout, prev->start_timeout, 10000);
+    ngx_conf_merge_msec_value(conf->stream_timeout, prev->stream_timeout,
+                              15000);
+    ngx_conf_merge_msec_value(conf->max_call_duration, prev->max_call_duration,
+                              3600000);
+    ngx_conf_merge_sec_value(conf->token_lifetime, prev->token_lifetime, 3600);
+    ngx_conf_merge_size_value(conf->max_message_size, prev->max_message_size,
+                              16 * 1024 * 1024);
+
+    ngx_conf_merge_value(conf->verify_signature, prev->verify_signature, 1);
+    ngx_conf_merge_value(conf->log_transcripts, prev->log_transcripts, 1);
+    ngx_conf_merge_value(conf->shutdown_handoff, prev->shutdown_handoff, 0);
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_merge_location(ngx_conf_t *cf,
+    ngx_http_voicebridge_loc_conf_t *prev,
+    ngx_http_voicebridge_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t          *clcf;
+    ngx_http_voicebridge_main_conf_t  *vmcf;
+
+    vmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_voicebridge_module);
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler == NULL && (clcf->noname || clcf->lmt_excpt)) {
+
+        /*
+         * within "if" the location's handler runs with this configuration;
+         * within "limit_except" it has to be given it as well
+         */
+
+        conf->location = prev->location;
+
+        if (clcf->lmt_excpt && conf->location) {
+            clcf->handler = conf->location->handler;
+        }
+    }
+
+    if (conf->location == NULL) {
+        return NGX_OK;
+    }
+
+    if (conf->location->fetches) {
+        vmcf->fetches = 1;
+    }
+
+    if (conf->location->json) {
+
+        if (conf->api_keys == NULL && !conf->api_keys_off) {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "no \"voicebridge_api_keys\" and no API_KEYS "
+                               "in the environment: every API request will "
+                               "be refused");
+        }
+
+        if (ngx_http_voicebridge_error_pages(cf, clcf) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (conf->location->streams) {
+        vmcf->streams = 1;
+
+        return ngx_http_voicebridge_init_stream(cf, prev, conf);
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * A body over client_max_body_size is refused by core before any handler
+ * runs, one in broken chunks while it is read, and both with a page of HTML.
+ * The API promises JSON, so its locations have an error_page for the two
+ * that leads back to themselves: the handler recognizes r->err_status.
+ * Core looks at the first error_page that fits, hence ours go in front; the
+ * array may be the parent's and is not to be written to.
+ */
+
+static ngx_int_t
+ngx_http_voicebridge_error_pages(ngx_conf_t *cf,
+    ngx_http_core_loc_conf_t *clcf)
+{
+    ngx_uint_t                        i, n;
+    ngx_array_t                      *pages;
+    ngx_http_err_page_t              *page;
+    ngx_http_compile_complex_value_t  ccv;
+
+    static ngx_str_t   uri = ngx_string("$uri");
+    static ngx_uint_t  status[] = { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
+                                    NGX_HTTP_BAD_REQUEST };
+
+    n = clcf->error_pages ? clcf->error_pages->nelts : 0;
+
+    pages = ngx_array_create(cf->pool, n + 2, sizeof(ngx_http_err_page_t));
+    if (pages == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < 2; i++) {
+        page = ngx_array_push(pages);
+        ngx_memzero(page, sizeof(ngx_http_err_page_t));
+
+        page->status = status[i];
+        page->overwrite = -1;
+
+        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+        ccv.cf = cf;
+        ccv.value = &uri;
+        ccv.complex_value = &page->value;
+
+        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (n) {
+        page = ngx_array_push_n(pages, n);
+        ngx_memcpy(page, clcf->error_pages->elts,
+                   n * sizeof(ngx_http_err_page_t));
+    }
+
+    clcf->error_pages = pages;
+
+    return NGX_OK;
+}

@@ -1,0 +1,29 @@
+
+/*
+ * voicebridge_zone: what the workers share.  Calls are served without it
+ * and in spite of it: when it is full, things are counted and go on.
+ */
+
+
+#ifndef _NGX_HTTP_VOICEBRIDGE_ZONE_H_INCLUDED_
+#define _NGX_HTTP_VOICEBRIDGE_ZONE_H_INCLUDED_
+
+
+#include <ngx_http_voicebridge.h>
+
+
+/* voicebridge_zone name:size; (http only) */
+char *ngx_http_voicebridge_zone_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+/*
+ * Uses a token's nonce (16 bytes) up until expiry (Unix seconds).  NGX_OK the
+ * first time, NGX_DECLINED when it was used before.  When the zone has no
+ * room expired nonces go first, then NGX_OK with *full set: the caller logs.
+ */
+ngx_int_t ngx_http_voicebridge_zone_use_nonce(ngx_shm_zone_t *zone,
+    u_char *nonce, time_t expiry, ngx_uint_t *full);
+
+
+#endif /* _NGX_HTTP_VOICEBRIDGE_ZONE_H_INCLUDED_ */

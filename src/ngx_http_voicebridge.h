@@ -1,0 +1,116 @@
+
+/*
+ * The module's configuration: what the front door fills in and every room
+ * from nginx/ upwards reads.  Nothing here changes while serving.
+ */
+
+
+#ifndef _NGX_HTTP_VOICEBRIDGE_H_INCLUDED_
+#define _NGX_HTTP_VOICEBRIDGE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <vb_core.h>
+#include <vb_transcoder.h>
+
+
+#define NGX_HTTP_VOICEBRIDGE_AUTH_SIGNED_URL  0
+#define NGX_HTTP_VOICEBRIDGE_AUTH_HEADER      1
+#define NGX_HTTP_VOICEBRIDGE_AUTH_NONE        2
+
+
+/* an absolute http or https URL of a service, taken apart */
+typedef struct {
+    ngx_str_t                   url;       /* without a trailing slash */
+    ngx_str_t                   host;      /* without the port */
+    ngx_str_t                   host_header;  /* with the port where given */
+    ngx_str_t                   uri;       /* path prefix, may be empty */
+    in_port_t                   port;
+    unsigned                    no_port:1; /* none was written */
+    unsigned                    ssl:1;
+} ngx_http_voicebridge_url_t;
+
+
+typedef struct {
+    vb_resampler_bank_t        *bank;      /* of the cycle, shared by calls */
+    ngx_shm_zone_t             *zone;      /* NULL: no voicebridge_zone */
+    unsigned                    fetches:1; /* some location needs libcurl */
+    unsigned                    streams:1; /* some location bridges calls */
+    unsigned                    production:1;  /* ENVIRONMENT=production */
+    unsigned                    resolver_done:1;
+    ngx_str_t                   host;      /* the environment's HOST */
+    ngx_str_t                   ca_file;   /* its SSL_CERT_FILE, for libcurl */
+    ngx_resolver_t             *resolver;  /* the system's name servers */
+} ngx_http_voicebridge_main_conf_t;
+
+
+/* what a location with one of the module's handlers needs */
+typedef struct {
+    ngx_http_handler_pt         handler;
+    unsigned                    fetches:1; /* REST requests */
+    unsigned                    streams:1; /* an upstream, filters */
+    unsigned                    json:1;    /* error pages in JSON */
+} ngx_http_voicebridge_location_t;
+
+
+typedef struct {
+    /* the agent's leg; only ssl, timeouts, next_upstream are the user's */
+    ngx_http_upstream_conf_t    upstream;
+
+    /* values may contain variables; a secret's env: or file: is read when
+     * the configuration is loaded.  NULL: not configured */
+    ngx_http_complex_value_t   *account_sid;
+    ngx_http_complex_value_t   *auth_token;
+    ngx_http_complex_value_t   *auth_token2;   /* during a rotation */
+    ngx_http_complex_value_t   *phone_number;
+    ngx_http_complex_value_t   *elevenlabs_api_key;
+    ngx_http_complex_value_t   *agent;
+    ngx_http_complex_value_t   *public_url;
+    ngx_http_complex_value_t   *fallback_twiml;
+
+    ngx_http_voicebridge_url_t *twilio_api_url;
+    ngx_http_voicebridge_url_t *elevenlabs_url;
+    ngx_msec_t                  twilio_timeout;
+    ngx_uint_t                  elevenlabs_auth;
+
+    ngx_array_t                *api_keys;      /* of ngx_str_t */
+    ngx_flag_t                  api_keys_off;  /* voicebridge_api_keys off */
+
+    ngx_str_t                   media_stream_path;
+    ngx_str_t                   call_status_path;
+
+    ngx_flag_t                  verify_signature;
+    ngx_flag_t                  ssl_verify;
+    ngx_str_t                   ssl_trusted_certificate;   /* a file */
+
+    ngx_msec_t                  connect_timeout;
+    ngx_msec_t                  start_timeout;     /* 101 to start */
+    ngx_msec_t                  stream_timeout;    /* silence of the phone */
+    ngx_msec_t                  max_call_duration;
+    time_t                      token_lifetime;
+    size_t                      max_message_size;
+
+    ngx_flag_t                  log_transcripts;
+    ngx_flag_t                  shutdown_handoff;
+
+    ngx_http_voicebridge_location_t  *location;  /* NULL: not one of ours */
+    unsigned                    auth_default:1;  /* elevenlabs_auth was not
+                                                    written down */
+} ngx_http_voicebridge_loc_conf_t;
+
+
+extern ngx_module_t  ngx_http_voicebridge_module;
+
+
+/*
+ * The value of a complex value for r, empty where cv is NULL; NGX_ERROR
+ * without memory.  Allocated from r->pool.
+ */
+ngx_int_t ngx_http_voicebridge_value(ngx_http_request_t *r,
+    ngx_http_complex_value_t *cv, ngx_str_t *value);
+
+
+#endif /* _NGX_HTTP_VOICEBRIDGE_H_INCLUDED_ */
