@@ -75,7 +75,7 @@ $(BUILD)/nginx/objs/Makefile: config tools/configure $(BUILD)/configured-by \
 
 # nginx's own makefile knows what each object depends on
 $(MODULE): $(BUILD)/nginx/objs/Makefile FORCE
-	@$(submake) -C $(BUILD)/nginx -f objs/Makefile modules
+	@$(submake) $(if $(V),,-s) -C $(BUILD)/nginx -f objs/Makefile modules
 	@cmp -s $(BUILD)/nginx/objs/$(@F) $@ \
 		|| cp $(BUILD)/nginx/objs/$(@F) $@
 
