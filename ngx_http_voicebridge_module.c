@@ -22,14 +22,6 @@ static ngx_int_t ngx_http_voicebridge_init_process(ngx_cycle_t *cycle);
 static void ngx_http_voicebridge_exit_process(ngx_cycle_t *cycle);
 
 
-static ngx_conf_enum_t  ngx_http_voicebridge_auth[] = {
-    { ngx_string("signed_url"), NGX_HTTP_VOICEBRIDGE_AUTH_SIGNED_URL },
-    { ngx_string("header"), NGX_HTTP_VOICEBRIDGE_AUTH_HEADER },
-    { ngx_string("none"), NGX_HTTP_VOICEBRIDGE_AUTH_NONE },
-    { ngx_null_string, 0 }
-};
-
-
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_outbound_call = {
     ngx_http_voicebridge_outbound_call_handler, 1, 0, 1
 };
@@ -145,10 +137,10 @@ static ngx_command_t  ngx_http_voicebridge_commands[] = {
 
     { ngx_string("voicebridge_elevenlabs_auth"),
       NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_voicebridge_auth_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_voicebridge_loc_conf_t, elevenlabs_auth),
-      &ngx_http_voicebridge_auth },
+      0,
+      NULL },
 
     { ngx_string("voicebridge_api_keys"),
       NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
@@ -317,6 +309,8 @@ ngx_http_voicebridge_init(ngx_conf_t *cf)
     ngx_http_voicebridge_main_conf_t  *vmcf;
 
     vmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_voicebridge_module);
+
+    ngx_http_voicebridge_add_error_filter();
 
     if (vmcf->streams && vmcf->zone == NULL) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,

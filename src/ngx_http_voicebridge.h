@@ -52,7 +52,7 @@ typedef struct {
     ngx_http_handler_pt         handler;
     unsigned                    fetches:1; /* REST requests */
     unsigned                    streams:1; /* an upstream, filters */
-    unsigned                    json:1;    /* error pages in JSON */
+    unsigned                    keys:1;    /* an API: keys, errors in JSON */
 } ngx_http_voicebridge_location_t;
 
 

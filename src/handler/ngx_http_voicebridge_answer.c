@@ -79,29 +79,41 @@ ngx_int_t
 ngx_http_voicebridge_send_detail(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *detail)
 {
-    u_char     *p;
-    size_t      len;
-    ngx_str_t   body;
+    ngx_str_t  body;
 
     static ngx_str_t  type = ngx_string("application/json");
+
+    if (ngx_http_voicebridge_detail(r, detail, &body) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_voicebridge_send(r, status, &type, &body);
+}
+
+
+ngx_int_t
+ngx_http_voicebridge_detail(ngx_http_request_t *r, ngx_str_t *detail,
+    ngx_str_t *body)
+{
+    u_char  *p;
+    size_t   len;
 
     len = sizeof("{\"detail\": \"\"}") - 1
           + vb_json_escape(NULL, detail->data, detail->len);
 
     p = ngx_pnalloc(r->pool, len);
     if (p == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
 
-    body.data = p;
+    body->data = p;
+    body->len = len;
 
     p = ngx_cpymem(p, "{\"detail\": \"", sizeof("{\"detail\": \"") - 1);
     p += vb_json_escape(p, detail->data, detail->len);
-    p = ngx_cpymem(p, "\"}", 2);
+    ngx_memcpy(p, "\"}", 2);
 
-    body.len = p - body.data;
-
-    return ngx_http_voicebridge_send(r, status, &type, &body);
+    return NGX_OK;
 }
 
 

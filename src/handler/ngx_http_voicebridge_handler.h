@@ -48,6 +48,11 @@ ngx_http_voicebridge_ctx_t *ngx_http_voicebridge_ctx(ngx_http_request_t *r);
 ngx_int_t ngx_http_voicebridge_add_variables(ngx_conf_t *cf);
 
 
+/* makes core's own error pages of an API's location JSON; a postconfiguration
+ * hook */
+void ngx_http_voicebridge_add_error_filter(void);
+
+
 /*
  * The public base URL of this server as Twilio knows it, without a slash at
  * its end (contract: voicebridge_public_url).  NGX_OK, or NGX_ERROR.
@@ -125,6 +130,10 @@ ngx_int_t ngx_http_voicebridge_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *type, ngx_str_t *body);
 ngx_int_t ngx_http_voicebridge_send_detail(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *detail);
+
+/* the body that send_detail sends, in r->pool */
+ngx_int_t ngx_http_voicebridge_detail(ngx_http_request_t *r,
+    ngx_str_t *detail, ngx_str_t *body);
 
 
 #endif /* _NGX_HTTP_VOICEBRIDGE_HANDLER_H_INCLUDED_ */

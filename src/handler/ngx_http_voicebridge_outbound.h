@@ -10,6 +10,14 @@
 #include <vb_twilio_call.h>
 
 
+/*
+ * Method and API key, which come before all else: NGX_OK, or the status to
+ * answer with and a detail.
+ */
+ngx_int_t ngx_http_voicebridge_outbound_admit(ngx_http_request_t *r,
+    ngx_str_t *detail);
+
+
 /* who pays for the call, none of them empty */
 typedef struct {
     ngx_str_t             sid;

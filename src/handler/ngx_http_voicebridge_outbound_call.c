@@ -19,11 +19,6 @@
 #define NGX_HTTP_VOICEBRIDGE_READ_SIZE  4096
 
 
-static ngx_int_t ngx_http_voicebridge_outbound_admit(ngx_http_request_t *r,
-    ngx_str_t *detail);
-static ngx_uint_t ngx_http_voicebridge_outbound_refused(ngx_http_request_t *r);
-static ngx_int_t ngx_http_voicebridge_outbound_bad_body(ngx_http_request_t *r,
-    ngx_uint_t status, ngx_str_t *detail);
 static ngx_int_t ngx_http_voicebridge_outbound_key(ngx_http_request_t *r);
 static void ngx_http_voicebridge_outbound_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_voicebridge_outbound_call(ngx_http_request_t *r,
@@ -66,21 +61,12 @@ ngx_http_voicebridge_outbound_call_handler(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_voicebridge_outbound_admit(ngx_http_request_t *r, ngx_str_t *detail)
 {
-    ngx_uint_t  post, refused;
-
     static ngx_str_t  allow = ngx_string("POST");
 
-    refused = ngx_http_voicebridge_outbound_refused(r);
-
-    /* core turns what it has refused into a GET, the request line stays */
-
-    post = refused ? ngx_strncmp(r->request_line.data, "POST ", 5) == 0
-                   : r->method == NGX_HTTP_POST;
-
-    if (!post) {
+    if (r->method != NGX_HTTP_POST) {
         if (ngx_http_voicebridge_add_header(r, "Allow", &allow) != NGX_OK) {
             return NGX_ERROR;
         }
@@ -94,68 +80,7 @@ ngx_http_voicebridge_outbound_admit(ngx_http_request_t *r, ngx_str_t *detail)
         return NGX_HTTP_UNAUTHORIZED;
     }
 
-    if (refused) {
-        return ngx_http_voicebridge_outbound_bad_body(r, refused, detail);
-    }
-
     return NGX_OK;
-}
-
-
-/*
- * The status with which core has refused the request's body before or while
- * it was read; see ngx_http_voicebridge_error_pages().
- */
-
-static ngx_uint_t
-ngx_http_voicebridge_outbound_refused(ngx_http_request_t *r)
-{
-    ngx_uint_t  status;
-
-    if (r->err_status != NGX_HTTP_REQUEST_ENTITY_TOO_LARGE
-        && r->err_status != NGX_HTTP_BAD_REQUEST)
-    {
-        return 0;
-    }
-
-    status = r->err_status;
-
-    /* would outlive a status of ours */
-
-    r->err_status = 0;
-
-    return status;
-}
-
-
-static ngx_int_t
-ngx_http_voicebridge_outbound_bad_body(ngx_http_request_t *r,
-    ngx_uint_t status, ngx_str_t *detail)
-{
-    u_char                    *p;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    if (status == NGX_HTTP_BAD_REQUEST) {
-        ngx_str_set(detail, "The request's body could not be read");
-        return NGX_HTTP_BAD_REQUEST;
-    }
-
-    p = ngx_pnalloc(r->pool, sizeof("The request's body is larger than "
-                                    "client_max_body_size, which is "
-                                    " bytes") - 1 + NGX_OFF_T_LEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    detail->data = p;
-    detail->len = ngx_sprintf(p, "The request's body is larger than "
-                                 "client_max_body_size, which is %O bytes",
-                              clcf->client_max_body_size)
-                  - p;
-
-    return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
 }
 
 

@@ -227,6 +227,36 @@ ngx_http_voicebridge_url_error(ngx_conf_t *cf, ngx_str_t *value,
 
 
 char *
+ngx_http_voicebridge_auth_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_voicebridge_loc_conf_t *vlcf = conf;
+
+    ngx_str_t  *value;
+
+    if (vlcf->elevenlabs_auth != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "signed_url") == 0) {
+        vlcf->elevenlabs_auth = NGX_HTTP_VOICEBRIDGE_AUTH_SIGNED_URL;
+
+    } else if (ngx_strcmp(value[1].data, "header") == 0) {
+        vlcf->elevenlabs_auth = NGX_HTTP_VOICEBRIDGE_AUTH_HEADER;
+
+    } else if (ngx_strcmp(value[1].data, "none") == 0) {
+        vlcf->elevenlabs_auth = NGX_HTTP_VOICEBRIDGE_AUTH_NONE;
+
+    } else {
+        return "must be \"signed_url\", \"header\" or \"none\"";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
 ngx_http_voicebridge_auth_token_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {

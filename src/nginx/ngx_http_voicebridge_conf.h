@@ -23,6 +23,10 @@ char *ngx_http_voicebridge_url_slot(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_voicebridge_public_url_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* elevenlabs_auth */
+char *ngx_http_voicebridge_auth_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
 /* auth_token and auth_token2 */
 char *ngx_http_voicebridge_auth_token_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

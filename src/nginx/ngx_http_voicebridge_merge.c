@@ -27,8 +27,6 @@ static void ngx_http_voicebridge_merge_limits(
 static ngx_int_t ngx_http_voicebridge_merge_location(ngx_conf_t *cf,
     ngx_http_voicebridge_loc_conf_t *prev,
     ngx_http_voicebridge_loc_conf_t *conf);
-static ngx_int_t ngx_http_voicebridge_error_pages(ngx_conf_t *cf,
-    ngx_http_core_loc_conf_t *clcf);
 
 
 void *
@@ -305,22 +303,24 @@ ngx_http_voicebridge_merge_location(ngx_conf_t *cf,
         return NGX_OK;
     }
 
+    if (clcf->handler && clcf->handler != conf->location->handler) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "location \"%V\" has a voicebridge handler and "
+                           "another one, which would replace it", &clcf->name);
+        return NGX_ERROR;
+    }
+
     if (conf->location->fetches) {
         vmcf->fetches = 1;
     }
 
-    if (conf->location->json) {
-
-        if (conf->api_keys == NULL && !conf->api_keys_off) {
-            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                               "no \"voicebridge_api_keys\" and no API_KEYS "
-                               "in the environment: every API request will "
-                               "be refused");
-        }
-
-        if (ngx_http_voicebridge_error_pages(cf, clcf) != NGX_OK) {
-            return NGX_ERROR;
-        }
+    if (conf->location->keys
+        && conf->api_keys == NULL && !conf->api_keys_off)
+    {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "no \"voicebridge_api_keys\" and no API_KEYS in "
+                           "the environment: every API request will be "
+                           "refused");
     }
 
     if (conf->location->streams) {
@@ -328,65 +328,6 @@ ngx_http_voicebridge_merge_location(ngx_conf_t *cf,
 
         return ngx_http_voicebridge_init_stream(cf, prev, conf);
     }
-
-    return NGX_OK;
-}
-
-
-/*
- * A body over client_max_body_size is refused by core before any handler
- * runs, one in broken chunks while it is read, and both with a page of HTML.
- * The API promises JSON, so its locations have an error_page for the two
- * that leads back to themselves: the handler recognizes r->err_status.
- * Core looks at the first error_page that fits, hence ours go in front; the
- * array may be the parent's and is not to be written to.
- */
-
-static ngx_int_t
-ngx_http_voicebridge_error_pages(ngx_conf_t *cf,
-    ngx_http_core_loc_conf_t *clcf)
-{
-    ngx_uint_t                        i, n;
-    ngx_array_t                      *pages;
-    ngx_http_err_page_t              *page;
-    ngx_http_compile_complex_value_t  ccv;
-
-    static ngx_str_t   uri = ngx_string("$uri");
-    static ngx_uint_t  status[] = { NGX_HTTP_REQUEST_ENTITY_TOO_LARGE,
-                                    NGX_HTTP_BAD_REQUEST };
-
-    n = clcf->error_pages ? clcf->error_pages->nelts : 0;
-
-    pages = ngx_array_create(cf->pool, n + 2, sizeof(ngx_http_err_page_t));
-    if (pages == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < 2; i++) {
-        page = ngx_array_push(pages);
-        ngx_memzero(page, sizeof(ngx_http_err_page_t));
-
-        page->status = status[i];
-        page->overwrite = -1;
-
-        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-        ccv.cf = cf;
-        ccv.value = &uri;
-        ccv.complex_value = &page->value;
-
-        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    if (n) {
-        page = ngx_array_push_n(pages, n);
-        ngx_memcpy(page, clcf->error_pages->elts,
-                   n * sizeof(ngx_http_err_page_t));
-    }
-
-    clcf->error_pages = pages;
 
     return NGX_OK;
 }
