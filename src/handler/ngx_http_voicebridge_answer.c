@@ -12,8 +12,13 @@
 #include <openssl/rand.h>
 
 
-/* digits in a row that may be a phone number */
+/* so many digits may be a phone number */
 #define NGX_HTTP_VOICEBRIDGE_NUMBER_DIGITS  7
+
+#define ngx_http_voicebridge_word_char(c)                                     \
+    (((c) >= '0' && (c) <= '9')                                               \
+     || ((c) >= 'A' && (c) <= 'Z') || ((c) >= 'a' && (c) <= 'z')              \
+     || (c) == '-')
 
 
 static ngx_int_t ngx_http_voicebridge_token(ngx_http_request_t *r,
@@ -21,7 +26,7 @@ static ngx_int_t ngx_http_voicebridge_token(ngx_http_request_t *r,
     ngx_str_t *token);
 static ngx_int_t ngx_http_voicebridge_urls(ngx_http_request_t *r,
     vb_twiml_stream_t *stream);
-static u_char *ngx_http_voicebridge_mask_digits(u_char *p, u_char *last);
+static u_char *ngx_http_voicebridge_mask_word(u_char *p, u_char *last);
 
 
 
@@ -370,8 +375,8 @@ ngx_http_voicebridge_plain_text(ngx_pool_t *pool, ngx_str_t *text, size_t max,
 
     while (p < last) {
 
-        if (*p >= '0' && *p <= '9') {
-            p = ngx_http_voicebridge_mask_digits(p, last);
+        if (ngx_http_voicebridge_word_char(*p)) {
+            p = ngx_http_voicebridge_mask_word(p, last);
             continue;
         }
 
@@ -386,20 +391,26 @@ ngx_http_voicebridge_plain_text(ngx_pool_t *pool, ngx_str_t *text, size_t max,
 }
 
 
-/* masks digits in a row but for the last four; returns their end */
+/*
+ * Masks a word of digits only, but for the last four: not those of a SID or
+ * a UUID, by which one looks for a call.  Returns the word's end.
+ */
 
 static u_char *
-ngx_http_voicebridge_mask_digits(u_char *p, u_char *last)
+ngx_http_voicebridge_mask_word(u_char *p, u_char *last)
 {
-    u_char  *start;
+    u_char      *start;
+    ngx_uint_t   digits;
 
-    start = p;
+    digits = 1;
 
-    while (p < last && *p >= '0' && *p <= '9') {
-        p++;
+    for (start = p; p < last && ngx_http_voicebridge_word_char(*p); p++) {
+        if (*p < '0' || *p > '9') {
+            digits = 0;
+        }
     }
 
-    if (p - start >= NGX_HTTP_VOICEBRIDGE_NUMBER_DIGITS) {
+    if (digits && p - start >= NGX_HTTP_VOICEBRIDGE_NUMBER_DIGITS) {
         ngx_memset(start, '*', p - start - 4);
     }
 

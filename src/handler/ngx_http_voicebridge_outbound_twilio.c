@@ -13,6 +13,7 @@
 
 #define NGX_HTTP_VOICEBRIDGE_DETAIL_SIZE   1536
 #define NGX_HTTP_VOICEBRIDGE_MESSAGE_SIZE  512
+#define NGX_HTTP_VOICEBRIDGE_SESSION_SIZE  128
 
 #define NGX_HTTP_VOICEBRIDGE_MAY_EXIST  ", the call may exist"
 
@@ -21,7 +22,7 @@
 typedef struct {
     ngx_http_request_t   *request;     /* NULL: has gone */
     ngx_pool_cleanup_t   *cleanup;     /* of the request, sets it to NULL */
-    ngx_str_t             to;          /* masked */
+    ngx_str_t             to;          /* these for the log */
     ngx_str_t             session_id;
 } ngx_http_voicebridge_outbound_t;
 
@@ -210,11 +211,11 @@ ngx_http_voicebridge_outbound_keep(ngx_http_request_t *r,
         return NULL;
     }
 
-    o->session_id.len = ctx->session_id.len;
-    o->session_id.data = ngx_pstrdup(f->pool, &ctx->session_id);
-
-    if (o->session_id.data == NULL
-        || ngx_http_voicebridge_masked(f->pool, &ctx->to, &o->to) != NGX_OK)
+    if (ngx_http_voicebridge_masked(f->pool, &ctx->to, &o->to) != NGX_OK
+        || ngx_http_voicebridge_plain_text(f->pool, &ctx->session_id,
+                                           NGX_HTTP_VOICEBRIDGE_SESSION_SIZE,
+                                           &o->session_id)
+           != NGX_OK)
     {
         return NULL;
     }
