@@ -1,0 +1,20 @@
+
+/* UTF-8 as of RFC 3629 section 4, checked piece by piece */
+
+
+#ifndef _VB_UTF8_H_INCLUDED_
+#define _VB_UTF8_H_INCLUDED_
+
+
+#include <vb_core.h>
+
+
+/*
+ * Checks n bytes that follow what was checked before: *state is 0 at the
+ * start, and 0 again whenever the bytes so far end with a whole character.
+ * VB_OK, or VB_ERROR as soon as no continuation could make them good.
+ */
+int vb_utf8_check(uint32_t *state, const u_char *p, size_t n);
+
+
+#endif /* _VB_UTF8_H_INCLUDED_ */
