@@ -1,0 +1,377 @@
+package Voicebridge::Peer;
+
+# A server in a process of its own, on a random port of the loopback
+# addresses, that reports what it sees as events: one JSON object a line over
+# a pipe.  Voicebridge::Agent and Voicebridge::Twilio are such peers.
+#
+# In the test:  start, port, event, finish, stop.
+# In the peer:  accept, note.
+
+use strict;
+use warnings;
+
+use Carp qw( croak );
+use Fcntl qw( LOCK_EX LOCK_UN );
+use File::Temp ();
+use IO::Select ();
+use IO::Socket::IP ();
+use POSIX qw( WNOHANG );
+use Socket qw( SOMAXCONN );
+use Time::HiRes qw( time );
+use Voicebridge::Certificates qw( certificate );
+use Voicebridge::Connection ();
+use Voicebridge::WebSocket qw( deadline_after json );
+
+my %running;
+
+
+# Options: tls => name of a certificate, or { cert, key };
+# each => 1: every connection in a process of its own, at the same time.
+
+sub start {
+    my ($class, %o) = @_;
+
+    my $self = bless { timeout => $Voicebridge::WebSocket::Timeout,
+                       events => [], %o }, $class;
+
+    $self->listen;
+
+    pipe my $read, my $write or die "pipe: $!\n";
+    pipe my $lifeline, my $alive or die "pipe: $!\n";
+
+    $self->{lock} = File::Temp->new;
+
+    my $pid = fork() // die "fork: $!\n";
+
+    if ($pid == 0) {
+        close $_ for $read, $alive;
+
+        $SIG{$_} = 'DEFAULT' for qw( TERM INT HUP CHLD );
+        $SIG{PIPE} = 'IGNORE';
+
+        @$self{qw( out lifeline )} = ($write, $lifeline);
+        %running = ();
+
+        $self->run;
+
+        # no END block or destructor of the test's is ours
+        POSIX::_exit(0);
+    }
+
+    close $_ for $write, $lifeline, @{delete $self->{listeners}};
+
+    $read->blocking(0);
+
+    @$self{qw( pid in alive buffer )} = ($pid, $read, $alive, '');
+    $running{$pid} = 1;
+
+    return $self;
+}
+
+
+sub port { return $_[0]{port} }
+
+sub tls { return defined $_[0]{tls} }
+
+
+# an address for directives; the name is one that the certificate has
+
+sub url {
+    my ($self, $host) = @_;
+
+    return ($self->tls ? 'https://' : 'http://')
+           . ($host // ($self->tls ? 'localhost' : '127.0.0.1'))
+           . ":$self->{port}";
+}
+
+
+# the same port on both loopback addresses, for "localhost" may mean either
+
+sub listen {
+    my $self = shift;
+
+    for (1 .. 20) {
+        my @listeners = listener('127.0.0.1', 0);
+
+        $self->{port} = $listeners[0]->sockport;
+
+        if (have_ipv6()) {
+            my $six = listener('::1', $self->{port}) or next;
+            push @listeners, $six;
+        }
+
+        $self->{listeners} = \@listeners;
+        return;
+    }
+
+    die "no port is free on 127.0.0.1 and ::1\n";
+}
+
+
+sub listener {
+    my ($address, $port) = @_;
+
+    return IO::Socket::IP->new(
+        LocalHost => $address,
+        LocalPort => $port,
+        Listen    => SOMAXCONN,
+        ReuseAddr => 1,
+    ) // ($port ? undef : die "cannot listen on $address: $@\n");
+}
+
+
+my $ipv6;
+
+sub have_ipv6 {
+    $ipv6 //= defined IO::Socket::IP->new(LocalHost => '::1', Listen => 1)
+              ? 1 : 0;
+
+    return $ipv6;
+}
+
+
+# the peer's whole life
+
+sub run {
+    my $self = shift;
+
+    if (eval { $self->serve; 1 }) {
+        $self->note(event => 'done');
+
+    } else {
+        chomp(my $error = $@);
+        $self->note(event => 'error', error => $error);
+    }
+}
+
+
+# tells the test; keep it under some kilobytes, nobody may be reading yet
+
+sub note {
+    my ($self, %event) = @_;
+
+    my $line = json()->encode(\%event) . "\n";
+
+    # processes of one peer share the pipe
+    open my $lock, '>>', $self->{lock}->filename;
+    flock $lock, LOCK_EX if $lock;
+
+    while (length $line) {
+        my $n = syswrite $self->{out}, $line;
+
+        # nobody is interested any more
+        last unless defined $n;
+
+        substr $line, 0, $n, '';
+    }
+
+    flock $lock, LOCK_UN if $lock;
+}
+
+
+# the next connection, a Voicebridge::Connection; without an answer in time,
+# or when the test has gone, the peer's life is over
+
+sub accept {
+    my ($self, $timeout) = @_;
+
+    my $select = IO::Select->new($self->{lifeline}, @{$self->{listeners}});
+    my $deadline = deadline_after($timeout // 3 * $self->{timeout});
+
+    while (1) {
+        my $left = $deadline - time();
+
+        die "nobody connected\n" if $left <= 0;
+
+        my @ready = $select->can_read($left);
+
+        POSIX::_exit(0) if grep { $_ == $self->{lifeline} } @ready;
+
+        for my $listener (@ready) {
+            my $sock = $listener->accept or next;
+
+            # a TLS handshake that fails is what some tests are about
+            my $connection = $self->connection($sock) or next;
+
+            return $connection;
+        }
+    }
+}
+
+
+sub connection {
+    my ($self, $sock) = @_;
+
+    if ($self->tls) {
+        $sock = $self->start_tls($sock) or return undef;
+    }
+
+    return $self->connection_class->new(sock => $sock, peer => $self,
+                                        timeout => $self->{timeout});
+}
+
+sub connection_class { return 'Voicebridge::Connection' }
+
+
+sub start_tls {
+    my ($self, $sock) = @_;
+
+    require IO::Socket::SSL;
+
+    my $files = ref $self->{tls} ? $self->{tls} : certificate($self->{tls});
+
+    $sock->blocking(1);
+
+    my $tls = IO::Socket::SSL->start_SSL($sock,
+        SSL_server    => 1,
+        SSL_cert_file => $files->{cert},
+        SSL_key_file  => $files->{key},
+        Timeout       => $self->{timeout},
+    );
+
+    if (!$tls) {
+        no warnings 'once';
+        $self->note(event => 'tls_failed',
+                    error => "$IO::Socket::SSL::SSL_ERROR");
+        close $sock;
+        return undef;
+    }
+
+    $self->note(event => 'tls', version => $tls->get_sslversion,
+                name => $tls->get_servername);
+
+    return $tls;
+}
+
+
+# In the test: the next event that matches and was not returned before.
+# event("closed") is by its name, event(sub { ... }) by a condition on $_.
+
+sub event {
+    my ($self, $match, $timeout) = @_;
+
+    my $deadline = deadline_after($timeout // $self->{timeout});
+
+    while (1) {
+        for my $event (@{$self->{events}}) {
+            next if $event->{seen};
+
+            my $found = ref $match ? do { local $_ = $event; $match->($event) }
+                                   : $event->{event} eq $match;
+
+            if ($found) {
+                $event->{seen} = 1;
+                return $event;
+            }
+
+            if ($event->{event} eq 'error') {
+                $event->{seen} = 1;
+                croak ref($self) . ": $event->{error}";
+            }
+        }
+
+        last unless $self->receive($deadline);
+    }
+
+    croak sprintf '%s: no "%s", but %s', ref $self,
+                  ref $match ? 'such event' : $match,
+                  join(', ', map { $_->{event} } @{$self->{events}})
+                  || 'nothing at all';
+}
+
+
+# every event so far, without waiting
+
+sub events {
+    my $self = shift;
+
+    1 while $self->receive(0);
+
+    return @{$self->{events}};
+}
+
+
+# waits until the peer's script has ended: its events; an error in it is one
+# of the test
+
+sub finish {
+    my ($self, $timeout) = @_;
+
+    my $deadline = deadline_after($timeout);
+
+    while ($self->receive($deadline)) { }
+
+    croak ref($self) . ': still running' unless $self->{eof};
+
+    $self->stop;
+
+    for my $event (@{$self->{events}}) {
+        if ($event->{event} eq 'error' && !$event->{seen}) {
+            $event->{seen} = 1;
+            croak ref($self) . ": $event->{error}";
+        }
+    }
+
+    return @{$self->{events}};
+}
+
+
+# more events, true if there are some
+
+sub receive {
+    my ($self, $deadline) = @_;
+
+    return 0 if $self->{eof};
+
+    my $had = @{$self->{events}};
+
+    while (1) {
+        my $n = sysread $self->{in}, $self->{buffer}, 65536,
+                        length $self->{buffer};
+
+        if ($n) {
+            while ($self->{buffer} =~ s/^(.*)\n//) {
+                push @{$self->{events}}, json()->decode($1);
+            }
+
+            return 1 if @{$self->{events}} > $had;
+            next;
+        }
+
+        if (defined $n) {
+            $self->{eof} = 1;
+            return 0;
+        }
+
+        my $left = $deadline - time();
+        return 0 if $left <= 0;
+
+        IO::Select->new($self->{in})->can_read($left);
+    }
+}
+
+
+sub stop {
+    my $self = shift;
+
+    my $pid = delete $self->{pid} or return;
+
+    delete $running{$pid};
+
+    # the lifeline ends a peer that waits; this also one that does not
+    close $self->{alive};
+    kill 'TERM', $pid;
+    waitpid $pid, 0;
+}
+
+
+sub DESTROY {
+    my $self = shift;
+
+    local ($?, $@, $!);
+
+    $self->stop if $self->{pid} && $running{$self->{pid}};
+}
+
+
+1;
