@@ -75,7 +75,8 @@ is agent->event('tls')->{name}, 'localhost', 'over TLS';
 === TEST 3: requests and a mock of the REST API
 --- config
     location /2010-04-01/ {
-        proxy_pass  $TEST_NGINX_TWILIO_URL;
+        proxy_pass          $TEST_NGINX_TWILIO_URL;
+        proxy_http_version  1.1;
     }
 --- twilio
 return { status => 400, body => { code => 21211, path => $request->{path} } };

@@ -67,7 +67,7 @@ sub serve {
             my $request = eval { $connection->recv_request };
 
             if (!$request) {
-                $self->note(event => 'bad_request', error => "$@") if $@;
+                $self->note(event => 'error', error => "$@") if $@;
 
                 $select->remove($ready);
                 delete $connections{$ready};
