@@ -102,6 +102,31 @@ typedef struct {
 } ngx_http_voicebridge_loc_conf_t;
 
 
+/*
+ * What the request is about, for the variables $voicebridge_from, _to, ...:
+ * the module's request context.  A webhook or an API request fills it once
+ * its body is parsed; a media stream when start has come (and later).
+ */
+typedef struct {
+    ngx_str_t      call_sid;
+    ngx_str_t      stream_sid;
+    ngx_str_t      session_id;
+    ngx_str_t      agent_id;
+    ngx_str_t      conversation_id;
+    ngx_str_t      direction;              /* inbound or outbound */
+    ngx_str_t      from;
+    ngx_str_t      to;
+    ngx_str_t      status;                 /* of the call or REST answer */
+    ngx_str_t      end_reason;
+    ngx_msec_t     first_audio;            /* ms, (ngx_msec_t) -1: none */
+    ngx_uint_t     interruptions;
+    uint64_t       caller_audio;           /* ms of audio moved */
+    uint64_t       agent_audio;
+    unsigned       stream:1;               /* the numbers above are meant */
+    void          *call;                   /* the live call, or NULL */
+} ngx_http_voicebridge_ctx_t;
+
+
 extern ngx_module_t  ngx_http_voicebridge_module;
 
 

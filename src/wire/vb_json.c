@@ -10,15 +10,6 @@
 #include <vb_json_plain.h>
 
 
-#define vb_json_is_space(c)                                                   \
-    ((c) == ' ' || (c) == '\n' || (c) == '\r' || (c) == '\t')
-
-#define vb_json_is_digit(c)  ((c) >= '0' && (c) <= '9')
-
-#define vb_json_is_hex(c)                                                     \
-    (vb_json_is_digit(c) || (((c) | 0x20) >= 'a' && ((c) | 0x20) <= 'f'))
-
-
 /* an array or object that is open */
 typedef struct {
     u_char                   close;
@@ -48,11 +39,13 @@ static void vb_json_open(vb_json_level_t *level, u_char *p,
     vb_json_value_t *value, uint32_t members);
 static u_char *vb_json_scalar(vb_json_scan_t *s, u_char *p,
     vb_json_value_t *value);
-static u_char *vb_json_member(vb_json_scan_t *s, u_char *p, uint32_t among,
-    vb_json_value_t **value, uint32_t *members);
+static u_char *vb_json_element(vb_json_scan_t *s, u_char *p,
+    vb_json_level_t *level, int first, vb_json_value_t **value,
+    uint32_t *members);
 static u_char *vb_json_name(vb_json_scan_t *s, u_char *p,
     vb_json_value_t *name);
 static int vb_json_is_name(const vb_json_value_t *name, const vb_str_t *field);
+static int vb_json_is_escaped(const vb_str_t *name, const vb_str_t *field);
 static void vb_json_forget(vb_json_scan_t *s, size_t i);
 static u_char *vb_json_string(vb_json_scan_t *s, u_char *p,
     vb_json_value_t *value);
@@ -63,17 +56,6 @@ static u_char *vb_json_digits(vb_json_scan_t *s, u_char *p);
 static u_char *vb_json_literal(vb_json_scan_t *s, u_char *p,
     vb_json_value_t *value);
 static u_char *vb_json_error(vb_json_scan_t *s, u_char *p, const char *error);
-
-
-static inline u_char *
-vb_json_space(u_char *p, u_char *end)
-{
-    while (p < end && vb_json_is_space(*p)) {
-        p++;
-    }
-
-    return p;
-}
 
 
 int
@@ -164,6 +146,7 @@ int
 vb_json_next(const vb_json_value_t *object, u_char **pos,
     vb_json_value_t *name, vb_json_value_t *value)
 {
+    int              first;
     u_char          *p;
     vb_json_scan_t   s;
 
@@ -173,28 +156,20 @@ vb_json_next(const vb_json_value_t *object, u_char **pos,
 
     s.end = object->text.data + object->text.len;
 
-    p = *pos;
+    first = (*pos == object->text.data);
+    p = vb_json_space(*pos + first, s.end);
 
-    if (p == object->text.data) {
+    if (!first && p < s.end && *p == ',') {
         p = vb_json_space(p + 1, s.end);
-
-    } else {
-        p = vb_json_space(p, s.end);
-
-        if (p < s.end && *p == ',') {
-            p = vb_json_space(p + 1, s.end);
-        }
     }
 
     /* the brace that closes is no name */
 
     p = vb_json_name(&s, p, name);
 
-    if (p == NULL) {
-        return VB_DECLINED;
+    if (p) {
+        p = vb_json_value(&s, p, value, 0);
     }
-
-    p = vb_json_value(&s, p, value, 0);
 
     if (p == NULL) {
         return VB_DECLINED;
@@ -267,27 +242,10 @@ vb_json_value(vb_json_scan_t *s, u_char *p, vb_json_value_t *value,
             return p;
         }
 
-        /* the next one, in what is still open */
+        p = vb_json_element(s, p, level, first, &value, &members);
 
-        if (!first) {
-
-            if (p == s->end || *p != ',') {
-                return vb_json_error(s, p, "a comma or closing bracket is "
-                                           "missing");
-            }
-
-            p = vb_json_space(p + 1, s->end);
-        }
-
-        value = &s->other;
-        members = 0;
-
-        if (level->close == '}') {
-            p = vb_json_member(s, p, level->members, &value, &members);
-
-            if (p == NULL) {
-                return NULL;
-            }
+        if (p == NULL) {
+            return NULL;
         }
     }
 }
@@ -346,16 +304,34 @@ vb_json_scalar(vb_json_scan_t *s, u_char *p, vb_json_value_t *value)
 
 
 /*
- * Takes a name and its colon; points at where the value is to go and at the
- * fields looked for in it, unless the name is not among those looked for.
+ * Goes on to the next value in an array or object: takes the comma before it
+ * and a member's name.  Points at where the value is to go and at the fields
+ * looked for in it.
  */
 
 static u_char *
-vb_json_member(vb_json_scan_t *s, u_char *p, uint32_t among,
-    vb_json_value_t **value, uint32_t *members)
+vb_json_element(vb_json_scan_t *s, u_char *p, vb_json_level_t *level,
+    int first, vb_json_value_t **value, uint32_t *members)
 {
     size_t           i;
+    uint32_t         among;
     vb_json_value_t  name;
+
+    if (!first) {
+
+        if (p == s->end || *p != ',') {
+            return vb_json_error(s, p, "a comma or closing bracket is missing");
+        }
+
+        p = vb_json_space(p + 1, s->end);
+    }
+
+    *value = &s->other;
+    *members = 0;
+
+    if (level->close == ']') {
+        return p;
+    }
 
     p = vb_json_name(s, p, &name);
 
@@ -363,7 +339,7 @@ vb_json_member(vb_json_scan_t *s, u_char *p, uint32_t among,
         return NULL;
     }
 
-    for ( /* void */ ; among; among &= among - 1) {
+    for (among = level->members; among; among &= among - 1) {
         i = __builtin_ctz(among);
 
         if (vb_json_is_name(&name, &s->fields[i].name)) {
@@ -406,22 +382,28 @@ vb_json_name(vb_json_scan_t *s, u_char *p, vb_json_value_t *name)
 static int
 vb_json_is_name(const vb_json_value_t *name, const vb_str_t *field)
 {
-    vb_str_t  raw;
-    u_char    buf[6 * VB_JSON_MAX_NAME];
-
-    raw = name->text;
-
     if (name->escaped) {
-
-        if (raw.len > sizeof(buf)) {
-            return 0;
-        }
-
-        raw.len = vb_json_unescape(buf, &raw);
-        raw.data = buf;
+        return vb_json_is_escaped(&name->text, field);
     }
 
-    return raw.len == field->len && memcmp(raw.data, field->data, raw.len) == 0;
+    return name->text.len == field->len
+           && memcmp(name->text.data, field->data, field->len) == 0;
+}
+
+
+static int
+vb_json_is_escaped(const vb_str_t *name, const vb_str_t *field)
+{
+    size_t  n;
+    u_char  buf[6 * VB_JSON_MAX_NAME];
+
+    if (name->len > sizeof(buf)) {
+        return 0;
+    }
+
+    n = vb_json_unescape(buf, name);
+
+    return n == field->len && memcmp(buf, field->data, n) == 0;
 }
 
 

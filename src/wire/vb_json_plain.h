@@ -1,5 +1,5 @@
 
-/* The run of a JSON string that stands for itself: the scan all rests on */
+/* JSON's characters: white space, digits, those that stand for themselves */
 
 
 #ifndef _VB_JSON_PLAIN_H_INCLUDED_
@@ -15,11 +15,30 @@
 #endif
 
 
+#define vb_json_is_space(c)                                                   \
+    ((c) == ' ' || (c) == '\n' || (c) == '\r' || (c) == '\t')
+
+#define vb_json_is_digit(c)  ((c) >= '0' && (c) <= '9')
+
+#define vb_json_is_hex(c)                                                     \
+    (vb_json_is_digit(c) || (((c) | 0x20) >= 'a' && ((c) | 0x20) <= 'f'))
+
 /* c in each byte of a word; is any byte of the word below n, or is it c? */
 #define vb_json_each(c)      (0x0101010101010101ULL * (c))
 #define vb_json_below(w, n)                                                   \
     (((w) - vb_json_each(n)) & ~(w) & vb_json_each(0x80))
 #define vb_json_has(w, c)    vb_json_below((w) ^ vb_json_each(c), 1)
+
+
+static inline u_char *
+vb_json_space(u_char *p, u_char *end)
+{
+    while (p < end && vb_json_is_space(*p)) {
+        p++;
+    }
+
+    return p;
+}
 
 
 /*

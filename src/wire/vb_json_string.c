@@ -43,7 +43,7 @@ vb_json_integer(const vb_json_value_t *value, int64_t *n)
 
     for ( /* void */ ; p < end; p++) {
 
-        if (*p < '0' || *p > '9') {
+        if (!vb_json_is_digit(*p)) {
             return VB_DECLINED;
         }
 

@@ -32,7 +32,7 @@ vb_utf8_check(uint32_t *state, const u_char *p, size_t n)
 
     for ( ;; ) {
 
-        if (s == 0) {
+        if (s == 0 && p < end && *p < 0x80) {
             p = vb_utf8_ascii(p, end);
         }
 

@@ -43,7 +43,9 @@
 
 static int vb_ws_read_header(vb_ws_reader_t *r, vb_ws_buf_t *b);
 static int vb_ws_check_header(vb_ws_reader_t *r, u_char first, u_char second);
-static int vb_ws_check_length(vb_ws_reader_t *r, uint64_t len, size_t bytes);
+static int vb_ws_read_length(vb_ws_reader_t *r, const u_char *p, size_t bytes);
+static void vb_ws_begin_frame(vb_ws_reader_t *r, vb_ws_buf_t *b);
+static size_t vb_ws_take(vb_ws_reader_t *r, vb_ws_buf_t *b, u_char *dst);
 static int vb_ws_read_data(vb_ws_reader_t *r, vb_ws_buf_t *b,
     vb_ws_event_t *ev);
 static int vb_ws_read_control(vb_ws_reader_t *r, vb_ws_buf_t *b,
@@ -131,9 +133,8 @@ vb_ws_wanted(const vb_ws_reader_t *r, const vb_ws_buf_t *b)
 static int
 vb_ws_read_header(vb_ws_reader_t *r, vb_ws_buf_t *b)
 {
-    size_t     i, n, bytes;
-    u_char    *p;
-    uint64_t   len;
+    size_t   n, len, bytes;
+    u_char  *p;
 
     p = b->pos;
     n = b->last - p;
@@ -155,19 +156,17 @@ vb_ws_read_header(vb_ws_reader_t *r, vb_ws_buf_t *b)
 
     r->opcode = p[0] & VB_WS_OPCODE;
     r->fin = ((p[0] & VB_WS_FIN) != 0);
-    p += 2;
+    r->left = len;
 
-    if (bytes) {
-        len = 0;
-
-        for (i = 0; i < bytes; i++) {
-            len = len << 8 | *p++;
-        }
-    }
-
-    if (vb_ws_check_length(r, len, bytes) != VB_OK) {
+    if (bytes && vb_ws_read_length(r, p + 2, bytes) != VB_OK) {
         return VB_ERROR;
     }
+
+    if (!(r->opcode & VB_WS_CONTROL) && r->left > r->max_message - r->length) {
+        return vb_ws_error(r, VB_WS_TOO_BIG, "message too big");
+    }
+
+    p += 2 + bytes;
 
     if (r->masked) {
         memcpy(r->mask, p, 4);
@@ -176,24 +175,31 @@ vb_ws_read_header(vb_ws_reader_t *r, vb_ws_buf_t *b)
 
     b->pos = p;
 
+    vb_ws_begin_frame(r, b);
+
+    return VB_OK;
+}
+
+
+static void
+vb_ws_begin_frame(vb_ws_reader_t *r, vb_ws_buf_t *b)
+{
     r->in_frame = 1;
-    r->left = len;
     r->mask_phase = 0;
     r->control_length = 0;
 
-    if (!(r->opcode & VB_WS_CONTROL)) {
-
-        if (r->opcode != VB_WS_CONTINUATION) {
-            r->message_opcode = r->opcode;
-            r->utf8 = 0;
-        }
-
-        if (r->length == 0) {
-            b->message = p;
-        }
+    if (r->opcode & VB_WS_CONTROL) {
+        return;
     }
 
-    return VB_OK;
+    if (r->opcode != VB_WS_CONTINUATION) {
+        r->message_opcode = r->opcode;
+        r->utf8 = 0;
+    }
+
+    if (r->length == 0) {
+        b->message = b->pos;
+    }
 }
 
 
@@ -256,26 +262,55 @@ vb_ws_check_header(vb_ws_reader_t *r, u_char first, u_char second)
 }
 
 
-/* len was written in so many more bytes than the usual seven bits */
+/* a length of more than seven bits */
 
 static int
-vb_ws_check_length(vb_ws_reader_t *r, uint64_t len, size_t bytes)
+vb_ws_read_length(vb_ws_reader_t *r, const u_char *p, size_t bytes)
 {
-    if (len >> 63) {
+    size_t  i;
+
+    r->left = 0;
+
+    for (i = 0; i < bytes; i++) {
+        r->left = r->left << 8 | p[i];
+    }
+
+    if (r->left >> 63) {
         return vb_ws_error(r, VB_WS_PROTOCOL_ERROR,
                            "length with its highest bit set");
     }
 
-    if ((bytes == 2 && len < VB_WS_LENGTH16) || (bytes == 8 && len < 65536)) {
+    if (r->left < ((bytes == 2) ? VB_WS_LENGTH16 : 65536)) {
         return vb_ws_error(r, VB_WS_PROTOCOL_ERROR,
                            "length not in its shortest form");
     }
 
-    if (!(r->opcode & VB_WS_CONTROL) && len > r->max_message - r->length) {
-        return vb_ws_error(r, VB_WS_TOO_BIG, "message too big");
+    return VB_OK;
+}
+
+
+/* what has come of the payload goes to dst, unmasked; returns its length */
+
+static size_t
+vb_ws_take(vb_ws_reader_t *r, vb_ws_buf_t *b, u_char *dst)
+{
+    size_t  n;
+
+    n = vb_min((size_t) (b->last - b->pos), r->left);
+
+    if (dst != b->pos) {
+        memmove(dst, b->pos, n);
     }
 
-    return VB_OK;
+    if (r->masked) {
+        vb_ws_mask(dst, n, r->mask, r->mask_phase);
+        r->mask_phase = (r->mask_phase + n) & 3;
+    }
+
+    b->pos += n;
+    r->left -= n;
+
+    return n;
 }
 
 
@@ -287,18 +322,8 @@ vb_ws_read_data(vb_ws_reader_t *r, vb_ws_buf_t *b, vb_ws_event_t *ev)
     size_t   n;
     u_char  *p;
 
-    n = vb_min((size_t) (b->last - b->pos), r->left);
-
     p = b->message + r->length;
-
-    if (p != b->pos) {
-        memmove(p, b->pos, n);
-    }
-
-    if (r->masked) {
-        vb_ws_mask(p, n, r->mask, r->mask_phase);
-        r->mask_phase = (r->mask_phase + n) & 3;
-    }
+    n = vb_ws_take(r, b, p);
 
     if (r->message_opcode == VB_WS_TEXT
         && vb_utf8_check(&r->utf8, p, n) != VB_OK)
@@ -306,9 +331,7 @@ vb_ws_read_data(vb_ws_reader_t *r, vb_ws_buf_t *b, vb_ws_event_t *ev)
         return vb_ws_error(r, VB_WS_INVALID_DATA, "text is not UTF-8");
     }
 
-    b->pos += n;
     r->length += n;
-    r->left -= n;
 
     if (r->left) {
         return VB_AGAIN;
@@ -343,22 +366,7 @@ vb_ws_read_data(vb_ws_reader_t *r, vb_ws_buf_t *b, vb_ws_event_t *ev)
 static int
 vb_ws_read_control(vb_ws_reader_t *r, vb_ws_buf_t *b, vb_ws_event_t *ev)
 {
-    size_t   n;
-    u_char  *p;
-
-    n = vb_min((size_t) (b->last - b->pos), r->left);
-
-    p = r->control + r->control_length;
-    memcpy(p, b->pos, n);
-
-    if (r->masked) {
-        vb_ws_mask(p, n, r->mask, r->mask_phase);
-        r->mask_phase = (r->mask_phase + n) & 3;
-    }
-
-    b->pos += n;
-    r->control_length += n;
-    r->left -= n;
+    r->control_length += vb_ws_take(r, b, r->control + r->control_length);
 
     if (r->left) {
         return VB_AGAIN;

@@ -1,0 +1,818 @@
+
+/* The way to the agent, and what the agent says */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <vb_agent_message.h>
+#include <vb_form.h>
+
+#include <ngx_http_voicebridge_call.h>
+
+
+#define NGX_HTTP_VOICEBRIDGE_CONVERSATION  "/v1/convai/conversation"
+
+
+static ngx_int_t ngx_http_voicebridge_agent_signed_url(
+    ngx_http_voicebridge_call_t *call, ngx_str_t *key);
+static void ngx_http_voicebridge_agent_signed_url_done(
+    ngx_http_voicebridge_fetch_t *f);
+static ngx_int_t ngx_http_voicebridge_agent_url(
+    ngx_http_voicebridge_call_t *call, const char *path, ngx_str_t *url);
+static void ngx_http_voicebridge_agent_open(ngx_http_voicebridge_call_t *call,
+    ngx_str_t *url, ngx_str_t *header);
+static void ngx_http_voicebridge_agent_retry(ngx_http_voicebridge_call_t *call,
+    const char *why, const char *more);
+static ngx_int_t ngx_http_voicebridge_agent_initiate(
+    ngx_http_voicebridge_call_t *call);
+static void ngx_http_voicebridge_agent_closed(
+    ngx_http_voicebridge_call_t *call, vb_ws_event_t *ev);
+static void ngx_http_voicebridge_agent_message(
+    ngx_http_voicebridge_call_t *call, ngx_str_t *text);
+static ngx_int_t ngx_http_voicebridge_agent_metadata(
+    ngx_http_voicebridge_call_t *call, vb_agent_message_t *m);
+static ngx_int_t ngx_http_voicebridge_agent_audio(
+    ngx_http_voicebridge_call_t *call, vb_agent_message_t *m);
+static ngx_int_t ngx_http_voicebridge_agent_interruption(
+    ngx_http_voicebridge_call_t *call, vb_agent_message_t *m);
+static ngx_int_t ngx_http_voicebridge_agent_pong(
+    ngx_http_voicebridge_call_t *call, vb_agent_message_t *m);
+static ngx_int_t ngx_http_voicebridge_agent_tool(
+    ngx_http_voicebridge_call_t *call, vb_agent_message_t *m);
+static void ngx_http_voicebridge_agent_said(ngx_http_voicebridge_call_t *call,
+    vb_agent_message_t *m);
+static void ngx_http_voicebridge_agent_error(ngx_http_voicebridge_call_t *call,
+    vb_agent_message_t *m);
+static void ngx_http_voicebridge_agent_text(vb_json_value_t *value);
+
+
+void
+ngx_http_voicebridge_agent_connect(ngx_http_voicebridge_call_t *call)
+{
+    u_char              *p;
+    ngx_int_t            rc;
+    ngx_str_t            key, url, header;
+    ngx_http_request_t  *r;
+
+    r = call->request;
+
+    call->state = NGX_HTTP_VOICEBRIDGE_CONNECTING;
+
+    ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
+                  "call %V: Connecting to ElevenLabs agent \"%V\"",
+                  &call->ctx->call_sid, &call->ctx->agent_id);
+
+    if (ngx_http_voicebridge_value(r, call->conf->elevenlabs_api_key, &key)
+        != NGX_OK)
+    {
+        goto failed;
+    }
+
+    if (call->conf->elevenlabs_auth == NGX_HTTP_VOICEBRIDGE_AUTH_SIGNED_URL) {
+        rc = ngx_http_voicebridge_agent_signed_url(call, &key);
+
+        if (rc != NGX_OK) {
+            goto failed;
+        }
+
+        return;
+    }
+
+    if (ngx_http_voicebridge_agent_url(call, NGX_HTTP_VOICEBRIDGE_CONVERSATION,
+                                       &url)
+        != NGX_OK)
+    {
+        goto failed;
+    }
+
+    ngx_str_null(&header);
+
+    if (call->conf->elevenlabs_auth == NGX_HTTP_VOICEBRIDGE_AUTH_HEADER) {
+        header.data = ngx_pnalloc(r->pool, sizeof("xi-api-key: ") + key.len);
+        if (header.data == NULL) {
+            goto failed;
+        }
+
+        p = ngx_sprintf(header.data, "xi-api-key: %V", &key);
+        header.len = p - header.data;
+    }
+
+    ngx_http_voicebridge_agent_open(call, &url, &header);
+
+    return;
+
+failed:
+
+    ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                             "no memory");
+}
+
+
+void
+ngx_http_voicebridge_agent_opened(ngx_http_voicebridge_call_t *call)
+{
+    char                                status[32];
+    ngx_http_voicebridge_agent_peer_t  *peer;
+
+    peer = &call->peer;
+
+    ngx_http_voicebridge_call_set_handlers(call);
+
+    if (call->cause != NGX_HTTP_VOICEBRIDGE_END_NONE) {
+        return;
+    }
+
+    if (peer->state == NGX_HTTP_VOICEBRIDGE_PEER_FAILED) {
+        status[0] = '\0';
+
+        if (peer->status) {
+            *ngx_sprintf((u_char *) status, ", status %ui", peer->status)
+                                                                      = '\0';
+        }
+
+        ngx_http_voicebridge_agent_retry(call, peer->error, status);
+        return;
+    }
+
+    ngx_http_voicebridge_leg_init(&call->agent, peer->connection, 1,
+                                  call->conf->max_message_size);
+
+    if (ngx_http_voicebridge_leg_preread(&call->agent, peer->preread.data,
+                                         peer->preread.len)
+        != NGX_OK
+        || ngx_http_voicebridge_agent_initiate(call) != NGX_OK)
+    {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                                 "no memory");
+        return;
+    }
+
+    call->state = NGX_HTTP_VOICEBRIDGE_INITIATED;
+
+    ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
+                  "call %V: Sent initialization to ElevenLabs",
+                  &call->ctx->call_sid);
+}
+
+
+void
+ngx_http_voicebridge_agent_closing(ngx_http_voicebridge_agent_peer_t *peer)
+{
+    ngx_http_voicebridge_call_t  *call;
+
+    call = peer->data;
+
+    if (call->agent.connection == NULL) {
+        return;
+    }
+
+    (void) ngx_http_voicebridge_leg_close(&call->agent, VB_WS_GOING_AWAY,
+                                          NULL);
+    (void) ngx_http_voicebridge_leg_flush(&call->agent);
+
+    ngx_http_voicebridge_leg_free(&call->agent);
+
+    call->speech.len = 0;
+    call->agent_closing = 0;
+}
+
+
+void
+ngx_http_voicebridge_agent_event(ngx_http_voicebridge_call_t *call,
+    vb_ws_event_t *ev)
+{
+    ngx_int_t  rc;
+
+    switch (ev->opcode) {
+
+    case VB_WS_PING:
+        rc = ngx_http_voicebridge_leg_urgent(&call->agent, VB_WS_PONG,
+                                             ev->payload.data,
+                                             ev->payload.len);
+
+        if (rc != NGX_OK) {
+            ngx_http_voicebridge_end(call,
+                                   NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                                   "no memory");
+        }
+
+        return;
+
+    case VB_WS_PONG:
+        return;
+
+    case VB_WS_CLOSE:
+        ngx_http_voicebridge_agent_closed(call, ev);
+        return;
+
+    default:
+
+        /* text, or binary, which is decoded as text */
+
+        if (call->cause == NGX_HTTP_VOICEBRIDGE_END_NONE) {
+            ngx_http_voicebridge_agent_message(call, &ev->payload);
+        }
+    }
+}
+
+
+void
+ngx_http_voicebridge_agent_lost(ngx_http_voicebridge_call_t *call)
+{
+    ngx_uint_t  closing;
+
+    closing = call->agent_closing || call->agent.close_received;
+
+    ngx_http_voicebridge_agent_peer_close(&call->peer);
+    ngx_http_voicebridge_call_set_handlers(call);
+
+    if (closing) {
+        return;
+    }
+
+    if (call->state < NGX_HTTP_VOICEBRIDGE_LIVE) {
+        ngx_http_voicebridge_agent_retry(call,
+                                         "closed the connection before its "
+                                         "metadata", "");
+        return;
+    }
+
+    ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_AGENT_LOST, NULL);
+}
+
+
+void
+ngx_http_voicebridge_agent_violation(ngx_http_voicebridge_call_t *call)
+{
+    ngx_str_t  reason;
+
+    reason.data = (u_char *) call->agent.reader.error;
+    reason.len = ngx_strlen(reason.data);
+
+    (void) ngx_http_voicebridge_leg_close(&call->agent,
+                                          call->agent.reader.status
+                                          ? call->agent.reader.status
+                                          : VB_WS_INVALID_DATA, &reason);
+
+    /* there are no frames to look for any more, only the end */
+
+    call->agent.close_received = 1;
+    call->speech.len = 0;
+
+    ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_AGENT_PROTOCOL,
+                             "%s", call->agent.reader.error);
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_agent_signed_url(ngx_http_voicebridge_call_t *call,
+    ngx_str_t *key)
+{
+    ngx_msec_int_t                 left;
+    ngx_http_voicebridge_fetch_t  *f;
+
+    f = ngx_http_voicebridge_fetch_create();
+    if (f == NULL) {
+        return NGX_ERROR;
+    }
+
+    f->header.data = ngx_pnalloc(f->pool, sizeof("xi-api-key: ") + key->len);
+
+    if (f->header.data == NULL
+        || ngx_http_voicebridge_agent_url(call,
+                        NGX_HTTP_VOICEBRIDGE_CONVERSATION "/get-signed-url",
+                                          &f->url)
+           != NGX_OK)
+    {
+        ngx_destroy_pool(f->pool);
+        return NGX_ERROR;
+    }
+
+    f->header.len = ngx_sprintf(f->header.data, "xi-api-key: %V", key)
+                    - f->header.data;
+
+    left = call->connecting + call->conf->connect_timeout - ngx_current_msec;
+
+    f->timeout = ngx_max(left, 1);
+    f->ssl_verify = call->conf->ssl_verify;
+    f->trusted_certificate = call->conf->ssl_trusted_certificate;
+    f->handler = ngx_http_voicebridge_agent_signed_url_done;
+    f->data = call;
+
+    call->fetch = f;
+
+    if (ngx_http_voicebridge_fetch_start(f) != NGX_OK) {
+        call->fetch = NULL;
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_voicebridge_agent_signed_url_done(ngx_http_voicebridge_fetch_t *f)
+{
+    u_char                       *p, text[128];
+    char                          why[256];
+    ngx_str_t                     url, said, none;
+    ngx_connection_t             *c;
+    ngx_http_voicebridge_call_t  *call;
+
+    call = f->data;
+    call->fetch = NULL;
+    c = call->request->connection;
+
+    ngx_http_set_log_request(c->log, call->request);
+
+    ngx_str_null(&none);
+
+    if (f->status == NGX_HTTP_OK) {
+
+        p = ngx_pnalloc(call->request->pool, f->answer.len + 1);
+
+        if (p && vb_agent_signed_url_parse(&f->answer, p, f->answer.len + 1,
+                                           &url)
+                 == VB_OK)
+        {
+            ngx_http_voicebridge_agent_open(call, &url, &none);
+
+        } else {
+            ngx_http_voicebridge_agent_retry(call,
+                                             "no signed URL in the answer", "");
+        }
+
+    } else if (f->status == 0) {
+        ngx_http_voicebridge_agent_retry(call, "no signed URL: ", f->error);
+
+    } else {
+        vb_agent_error_parse(&f->answer, text, sizeof(text), &said);
+
+        p = ngx_snprintf((u_char *) why, sizeof(why) - 1,
+                         "status %ui %V", f->status, &said);
+        *p = '\0';
+
+        /* it will not be otherwise a second time */
+
+        call->retried |= f->status >= 400 && f->status < 500
+                         && f->status != 429;
+
+        ngx_http_voicebridge_agent_retry(call, "no signed URL: ", why);
+    }
+
+    ngx_http_voicebridge_call_pump(call);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_agent_url(ngx_http_voicebridge_call_t *call,
+    const char *path, ngx_str_t *url)
+{
+    u_char     *p;
+    size_t      len;
+    ngx_str_t  *base, *agent;
+
+    base = &call->conf->elevenlabs_url->url;
+    agent = &call->ctx->agent_id;
+
+    len = base->len + ngx_strlen(path) + sizeof("?agent_id=")
+          + 3 * agent->len;
+
+    p = ngx_pnalloc(call->request->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    url->data = p;
+
+    p = ngx_sprintf(p, "%V%s?agent_id=", base, path);
+    p += vb_form_escape(p, agent->data, agent->len);
+
+    url->len = p - url->data;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_voicebridge_agent_open(ngx_http_voicebridge_call_t *call,
+    ngx_str_t *url, ngx_str_t *header)
+{
+    switch (ngx_http_voicebridge_agent_peer_connect(&call->peer, url, header))
+    {
+    case NGX_OK:
+        ngx_http_voicebridge_call_set_handlers(call);
+        return;
+
+    case NGX_DECLINED:
+        ngx_http_voicebridge_end(call,
+                                 NGX_HTTP_VOICEBRIDGE_END_AGENT_UNREACHABLE,
+                                 "the signed URL cannot be used");
+        return;
+
+    default:
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                                 "no memory");
+    }
+}
+
+
+/* the start failed: once more, with a signed URL of its own, or the end */
+
+static void
+ngx_http_voicebridge_agent_retry(ngx_http_voicebridge_call_t *call,
+    const char *why, const char *more)
+{
+    if (call->cause != NGX_HTTP_VOICEBRIDGE_END_NONE) {
+        return;
+    }
+
+    if (call->retried) {
+        ngx_http_voicebridge_end(call,
+                                 NGX_HTTP_VOICEBRIDGE_END_AGENT_UNREACHABLE,
+                                 "%s%s", why, more);
+        return;
+    }
+
+    call->retried = 1;
+
+    ngx_log_error(NGX_LOG_WARN, ngx_http_voicebridge_call_log(call), 0,
+                  "call %V: ElevenLabs agent \"%V\": %s%s, trying once more",
+                  &call->ctx->call_sid, &call->ctx->agent_id, why, more);
+
+    ngx_http_voicebridge_agent_connect(call);
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_agent_initiate(ngx_http_voicebridge_call_t *call)
+{
+    size_t           len;
+    u_char          *p;
+    vb_agent_init_t  init;
+
+    init.dynamic_variables = call->dynamic_variables;
+    init.extra = call->extra;
+    init.nextra = call->nextra;
+
+    len = vb_agent_init(NULL, &init);
+
+    p = ngx_http_voicebridge_leg_begin(&call->agent, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) vb_agent_init(p, &init);
+
+    return ngx_http_voicebridge_leg_end(&call->agent, p, len);
+}
+
+
+static void
+ngx_http_voicebridge_agent_closed(ngx_http_voicebridge_call_t *call,
+    vb_ws_event_t *ev)
+{
+    char       why[256];
+    u_char    *p;
+    ngx_uint_t i;
+
+    call->agent.close_received = 1;
+
+    p = ngx_snprintf((u_char *) why, sizeof(why) - 1, "closed with %ui",
+                     ev->status);
+
+    if (ev->payload.len) {
+        p = ngx_snprintf(p, why + sizeof(why) - 1 - (char *) p, " \"%V\"",
+                         &ev->payload);
+
+    } else if (call->agent_error[0]) {
+        p = ngx_snprintf(p, why + sizeof(why) - 1 - (char *) p, " \"%s\"",
+                         call->agent_error);
+    }
+
+    *p = '\0';
+
+    for (i = 0; why[i]; i++) {
+        if ((u_char) why[i] < ' ' || why[i] == 0x7f) {
+            why[i] = ' ';
+        }
+    }
+
+    (void) ngx_http_voicebridge_leg_close(&call->agent,
+                                          ev->status == VB_WS_NO_STATUS
+                                          ? VB_WS_NORMAL : ev->status,
+                                          NULL);
+
+    if (call->cause != NGX_HTTP_VOICEBRIDGE_END_NONE) {
+        return;
+    }
+
+    if (call->state < NGX_HTTP_VOICEBRIDGE_LIVE) {
+        (void) ngx_http_voicebridge_leg_flush(&call->agent);
+        ngx_http_voicebridge_agent_peer_close(&call->peer);
+        ngx_http_voicebridge_call_set_handlers(call);
+        ngx_http_voicebridge_agent_retry(call, why, " before its metadata");
+        return;
+    }
+
+    ngx_http_voicebridge_end(call, ev->status == VB_WS_NORMAL
+                                   || ev->status == VB_WS_NO_STATUS
+                                   ? NGX_HTTP_VOICEBRIDGE_END_AGENT_ENDED
+                                   : NGX_HTTP_VOICEBRIDGE_END_AGENT_FAILED,
+                             "%s", why);
+}
+
+
+static void
+ngx_http_voicebridge_agent_message(ngx_http_voicebridge_call_t *call,
+    ngx_str_t *text)
+{
+    ngx_int_t           rc;
+    const char         *error;
+    vb_agent_message_t  m;
+
+    if (vb_agent_message_parse(&m, text, &error) != VB_OK) {
+        call->agent.reader.error = error;
+        call->agent.reader.status = VB_WS_INVALID_DATA;
+        ngx_http_voicebridge_agent_violation(call);
+        return;
+    }
+
+    rc = NGX_OK;
+
+    switch (m.type) {
+
+    case VB_AGENT_METADATA:
+        rc = ngx_http_voicebridge_agent_metadata(call, &m);
+        break;
+
+    case VB_AGENT_AUDIO:
+        rc = ngx_http_voicebridge_agent_audio(call, &m);
+        break;
+
+    case VB_AGENT_INTERRUPTION:
+        rc = ngx_http_voicebridge_agent_interruption(call, &m);
+        break;
+
+    case VB_AGENT_PING:
+        rc = ngx_http_voicebridge_agent_pong(call, &m);
+        break;
+
+    case VB_AGENT_CLIENT_TOOL_CALL:
+        rc = ngx_http_voicebridge_agent_tool(call, &m);
+        break;
+
+    case VB_AGENT_USER_TRANSCRIPT:
+    case VB_AGENT_RESPONSE:
+    case VB_AGENT_RESPONSE_CORRECTION:
+        ngx_http_voicebridge_agent_said(call, &m);
+        break;
+
+    case VB_AGENT_ERROR:
+        ngx_http_voicebridge_agent_error(call, &m);
+        break;
+
+    case VB_AGENT_QUEUE_STATUS:
+        ngx_http_voicebridge_agent_text(&m.text);
+
+        ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
+                      "call %V: ElevenLabs queue: %V", &call->ctx->call_sid,
+                      &m.text.text);
+        break;
+
+    default:
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ngx_http_voicebridge_call_log(call),
+                       0, "voicebridge: agent message \"%V\"", &m.name);
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_voicebridge_agent_violation(call);
+
+    } else if (rc == NGX_ERROR) {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                                 "no memory");
+    }
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_agent_metadata(ngx_http_voicebridge_call_t *call,
+    vb_agent_message_t *m)
+{
+    ngx_str_t          *id;
+    vb_audio_format_t   in, out;
+
+    if (call->state == NGX_HTTP_VOICEBRIDGE_LIVE) {
+        return NGX_OK;
+    }
+
+    /* ElevenLabs' own SDK takes an input format that is not named for this */
+
+    in.codec = VB_AUDIO_PCM;
+    in.rate = 16000;
+
+    if ((m->input_format.len
+         && vb_audio_format_parse(&in, &m->input_format) != VB_OK)
+        || vb_audio_format_parse(&out, &m->output_format) != VB_OK
+        || vb_transcoder_init(&call->uplink, call->bank, &vb_audio_ulaw_8000,
+                              &in)
+           != VB_OK
+        || vb_transcoder_init(&call->downlink, call->bank, &out,
+                              &vb_audio_ulaw_8000)
+           != VB_OK)
+    {
+        call->agent.reader.error = "an audio format that is not known";
+        call->agent.reader.status = VB_WS_POLICY;
+        return NGX_DECLINED;
+    }
+
+    id = &call->ctx->conversation_id;
+
+    id->data = ngx_pnalloc(call->request->pool, m->conversation_id.len + 1);
+    if (id->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(id->data, m->conversation_id.data, m->conversation_id.len);
+    id->len = m->conversation_id.len;
+
+    call->state = NGX_HTTP_VOICEBRIDGE_LIVE;
+
+    ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
+                  "call %V: conversation %V, caller in %V, agent in %V",
+                  &call->ctx->call_sid, id, &m->input_format,
+                  &m->output_format);
+
+    return ngx_http_voicebridge_media_early(call);
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_agent_audio(ngx_http_voicebridge_call_t *call,
+    vb_agent_message_t *m)
+{
+    ngx_int_t  rc;
+
+    if (call->state != NGX_HTTP_VOICEBRIDGE_LIVE) {
+        call->agent.reader.error = "audio before the metadata";
+        call->agent.reader.status = VB_WS_POLICY;
+        return NGX_DECLINED;
+    }
+
+    /* what was said before an interruption and comes after it */
+
+    if (m->has_event_id && m->event_id <= call->interrupted) {
+        return NGX_OK;
+    }
+
+    if (m->audio.type != VB_JSON_STRING || m->audio.text.len == 0) {
+        return NGX_OK;
+    }
+
+    if (m->audio.escaped) {
+        m->audio.text.len = vb_json_unescape(m->audio.text.data,
+                                             &m->audio.text);
+    }
+
+    call->speech = m->audio.text;
+
+    rc = ngx_http_voicebridge_media_downlink(call);
+
+    if (rc == NGX_DECLINED) {
+        call->agent.reader.error = "audio that is not base64";
+        call->agent.reader.status = VB_WS_INVALID_DATA;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_agent_interruption(ngx_http_voicebridge_call_t *call,
+    vb_agent_message_t *m)
+{
+    if (m->has_event_id && m->event_id > call->interrupted) {
+        call->interrupted = m->event_id;
+    }
+
+    call->ctx->interruptions++;
+
+    ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
+                  "call %V: the caller interrupted the agent",
+                  &call->ctx->call_sid);
+
+    if (call->state != NGX_HTTP_VOICEBRIDGE_LIVE) {
+        return NGX_OK;
+    }
+
+    return ngx_http_voicebridge_media_clear(call);
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_agent_pong(ngx_http_voicebridge_call_t *call,
+    vb_agent_message_t *m)
+{
+    u_char  *p, buf[VB_AGENT_PONG_LENGTH];
+
+    p = vb_agent_pong(buf, m->event_id);
+
+    return ngx_http_voicebridge_leg_urgent(&call->agent, VB_WS_TEXT, buf,
+                                           p - buf);
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_agent_tool(ngx_http_voicebridge_call_t *call,
+    vb_agent_message_t *m)
+{
+    u_char  *p, buf[1024];
+
+    ngx_http_voicebridge_agent_text(&m->tool_name);
+
+    ngx_log_error(NGX_LOG_WARN, ngx_http_voicebridge_call_log(call), 0,
+                  "call %V: the agent asks for client tool \"%V\", which this "
+                  "gateway does not have: make it a webhook tool",
+                  &call->ctx->call_sid, &m->tool_name.text);
+
+    if (!m->expects_response || m->tool_call_id.type != VB_JSON_STRING
+        || m->tool_call_id.text.len > sizeof(buf) - 192)
+    {
+        return NGX_OK;
+    }
+
+    p = vb_agent_tool_error(buf, &m->tool_call_id);
+
+    return ngx_http_voicebridge_leg_urgent(&call->agent, VB_WS_TEXT, buf,
+                                           p - buf);
+}
+
+
+static void
+ngx_http_voicebridge_agent_said(ngx_http_voicebridge_call_t *call,
+    vb_agent_message_t *m)
+{
+    const char  *who;
+
+    if (!call->conf->log_transcripts) {
+        return;
+    }
+
+    who = m->type == VB_AGENT_USER_TRANSCRIPT ? "User said"
+          : m->type == VB_AGENT_RESPONSE ? "Agent response"
+          : "Agent response corrected";
+
+    ngx_http_voicebridge_agent_text(&m->text);
+
+    ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
+                  "call %V: %s: %V", &call->ctx->call_sid, who,
+                  &m->text.text);
+}
+
+
+static void
+ngx_http_voicebridge_agent_error(ngx_http_voicebridge_call_t *call,
+    vb_agent_message_t *m)
+{
+    u_char  *p;
+
+    ngx_http_voicebridge_agent_text(&m->text);
+    ngx_http_voicebridge_agent_text(&m->reason);
+
+    p = ngx_snprintf((u_char *) call->agent_error,
+                     sizeof(call->agent_error) - 1, "%L %V %V", m->code,
+                     &m->reason.text, &m->text.text);
+    *p = '\0';
+
+    ngx_log_error(NGX_LOG_ERR, ngx_http_voicebridge_call_log(call), 0,
+                  "call %V: ElevenLabs error: %s", &call->ctx->call_sid,
+                  call->agent_error);
+}
+
+
+/* makes a scanned string fit for a log line, in place */
+
+static void
+ngx_http_voicebridge_agent_text(vb_json_value_t *value)
+{
+    size_t  i;
+
+    if (value->type != VB_JSON_STRING) {
+        value->text.len = 0;
+        return;
+    }
+
+    if (value->escaped) {
+        value->text.len = vb_json_unescape(value->text.data, &value->text);
+        value->escaped = 0;
+    }
+
+    for (i = 0; i < value->text.len; i++) {
+        if (value->text.data[i] < ' ' || value->text.data[i] == 0x7f) {
+            value->text.data[i] = ' ';
+        }
+    }
+}

@@ -1,0 +1,704 @@
+
+/* The life of a call: states, events and deadlines */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <ngx_http_voicebridge_call.h>
+
+
+/* a busy peer does not keep a worker from its other calls */
+#define NGX_HTTP_VOICEBRIDGE_ROUNDS  16
+
+
+static void ngx_http_voicebridge_call_handler(ngx_http_request_t *r);
+static void ngx_http_voicebridge_call_peer_handler(
+    ngx_http_voicebridge_agent_peer_t *peer);
+static void ngx_http_voicebridge_call_timer_handler(ngx_event_t *ev);
+static void ngx_http_voicebridge_call_deadlines(
+    ngx_http_voicebridge_call_t *call);
+static ngx_int_t ngx_http_voicebridge_call_flush_header(
+    ngx_http_voicebridge_call_t *call);
+static ngx_uint_t ngx_http_voicebridge_call_phone(
+    ngx_http_voicebridge_call_t *call);
+static ngx_uint_t ngx_http_voicebridge_call_agent(
+    ngx_http_voicebridge_call_t *call);
+static ngx_uint_t ngx_http_voicebridge_call_queues(
+    ngx_http_voicebridge_call_t *call);
+static ngx_uint_t ngx_http_voicebridge_call_phone_paused(
+    ngx_http_voicebridge_call_t *call);
+static void ngx_http_voicebridge_call_flush(ngx_http_voicebridge_call_t *call);
+static void ngx_http_voicebridge_call_wait(ngx_http_voicebridge_call_t *call,
+    ngx_uint_t again);
+static void ngx_http_voicebridge_call_cleanup(void *data);
+
+
+ngx_int_t
+ngx_http_voicebridge_call_start(ngx_http_request_t *r,
+    ngx_http_voicebridge_ctx_t *ctx, ngx_str_t auth_tokens[2],
+    ngx_uint_t ntokens)
+{
+    ngx_connection_t                  *c;
+    ngx_http_cleanup_t                *cln;
+    ngx_http_voicebridge_call_t       *call;
+    ngx_http_voicebridge_main_conf_t  *vmcf;
+
+    c = r->connection;
+
+    call = ngx_pcalloc(r->pool, sizeof(ngx_http_voicebridge_call_t));
+    if (call == NULL) {
+        return NGX_ERROR;
+    }
+
+    vmcf = ngx_http_get_module_main_conf(r, ngx_http_voicebridge_module);
+
+    call->request = r;
+    call->ctx = ctx;
+    call->conf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
+    call->bank = vmcf->bank;
+    call->zone = vmcf->zone;
+    call->auth_tokens[0] = auth_tokens[0];
+    call->auth_tokens[1] = auth_tokens[1];
+    call->ntokens = ntokens;
+    call->interrupted = -1;
+    call->accepted = ngx_current_msec;
+    call->played = ngx_current_msec;
+
+    call->ident.data = call;
+    call->ident.fd = (ngx_socket_t) -1;
+
+    call->timer.handler = ngx_http_voicebridge_call_timer_handler;
+    call->timer.data = &call->ident;
+    call->timer.log = c->log;
+
+    call->peer.request = r;
+    call->peer.conf = &call->conf->upstream;
+    call->peer.handler = ngx_http_voicebridge_call_peer_handler;
+    call->peer.closing = ngx_http_voicebridge_agent_closing;
+    call->peer.data = call;
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_voicebridge_call_cleanup;
+    cln->data = call;
+
+    ngx_http_voicebridge_leg_init(&call->phone, c, 0,
+                                  NGX_HTTP_VOICEBRIDGE_PHONE_MESSAGE);
+
+    if (ngx_http_voicebridge_leg_preread(&call->phone, r->header_in->pos,
+                                     r->header_in->last - r->header_in->pos)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    r->header_in->pos = r->header_in->last;
+
+    ctx->call = call;
+    ctx->stream = 1;
+    ctx->first_audio = (ngx_msec_t) -1;
+
+    r->main->count++;
+
+    ngx_http_voicebridge_call_set_handlers(call);
+    ngx_http_voicebridge_call_arm(call);
+
+    /* what came with the handshake makes no event of its own */
+
+    ngx_post_event(c->read, &ngx_posted_events);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_voicebridge_call_set_handlers(ngx_http_voicebridge_call_t *call)
+{
+    call->request->read_event_handler = ngx_http_voicebridge_call_handler;
+    call->request->write_event_handler = ngx_http_voicebridge_call_handler;
+    call->request->connection->log->action = "relaying a call";
+}
+
+
+void
+ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call)
+{
+    ngx_uint_t           i, moved;
+    ngx_http_request_t  *r;
+
+    if (call->state == NGX_HTTP_VOICEBRIDGE_DONE || call->pumping) {
+        return;
+    }
+
+    r = call->request;
+
+    if (ngx_http_voicebridge_call_flush_header(call) != NGX_OK) {
+        return;
+    }
+
+    call->pumping = 1;
+
+    for (i = 0; i < NGX_HTTP_VOICEBRIDGE_ROUNDS; i++) {
+        moved = ngx_http_voicebridge_call_phone(call);
+        moved |= ngx_http_voicebridge_call_agent(call);
+        moved |= ngx_http_voicebridge_call_queues(call);
+
+        ngx_http_voicebridge_call_flush(call);
+
+        if (!moved) {
+            break;
+        }
+    }
+
+    ngx_http_voicebridge_end_step(call);
+    ngx_http_voicebridge_call_flush(call);
+
+    call->pumping = 0;
+
+    if (ngx_http_voicebridge_end_reached(call)) {
+        call->state = NGX_HTTP_VOICEBRIDGE_DONE;
+
+        /* a reference less; core closes the phone's connection */
+
+        ngx_http_finalize_request(r, call->phone.eof ? NGX_ERROR : NGX_OK);
+        return;
+    }
+
+    ngx_http_voicebridge_call_wait(call, i == NGX_HTTP_VOICEBRIDGE_ROUNDS);
+}
+
+
+void
+ngx_http_voicebridge_call_arm(ngx_http_voicebridge_call_t *call)
+{
+    ngx_msec_t      next, now;
+    ngx_msec_int_t  left;
+
+    now = ngx_current_msec;
+
+    switch (call->state) {
+
+    case NGX_HTTP_VOICEBRIDGE_ACCEPTED:
+        next = call->accepted + call->conf->start_timeout;
+        break;
+
+    case NGX_HTTP_VOICEBRIDGE_CONNECTING:
+    case NGX_HTTP_VOICEBRIDGE_INITIATED:
+        next = call->connecting + call->conf->connect_timeout;
+        break;
+
+    case NGX_HTTP_VOICEBRIDGE_LIVE:
+        next = call->accepted + call->conf->max_call_duration;
+        next = now + ngx_min((ngx_msec_int_t) (next - now),
+                             (ngx_msec_int_t)
+                             (call->agent.last_read
+                              + (call->agent_pinged
+                                 ? NGX_HTTP_VOICEBRIDGE_AGENT_DEAD
+                                 : NGX_HTTP_VOICEBRIDGE_AGENT_PING) - now));
+        break;
+
+    default:
+        next = call->deadline;
+    }
+
+    left = next - now;
+
+    if (call->state < NGX_HTTP_VOICEBRIDGE_CLOSING
+        && call->state > NGX_HTTP_VOICEBRIDGE_ACCEPTED)
+    {
+        left = ngx_min(left, (ngx_msec_int_t)
+                             (call->phone.last_read
+                              + call->conf->stream_timeout - now));
+    }
+
+    if (call->agent_closing) {
+        left = ngx_min(left, (ngx_msec_int_t) (call->agent_deadline - now));
+    }
+
+    left = ngx_max(left, 1);
+
+    /* a timer that fires too early finds nothing to do and is set again */
+
+    if (call->timer.timer_set) {
+        if ((ngx_msec_int_t) (call->timer.timer.key - now) <= left) {
+            return;
+        }
+
+        ngx_del_timer(&call->timer);
+    }
+
+    ngx_add_timer(&call->timer, (ngx_msec_t) left);
+}
+
+
+static void
+ngx_http_voicebridge_call_handler(ngx_http_request_t *r)
+{
+    ngx_http_voicebridge_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voicebridge_module);
+
+    ngx_http_voicebridge_call_pump(ctx->call);
+}
+
+
+static void
+ngx_http_voicebridge_call_peer_handler(ngx_http_voicebridge_agent_peer_t *peer)
+{
+    ngx_http_voicebridge_call_t  *call;
+
+    call = peer->data;
+
+    if (call->state == NGX_HTTP_VOICEBRIDGE_DONE) {
+        return;
+    }
+
+    if (peer->state == NGX_HTTP_VOICEBRIDGE_PEER_FAILED
+        || (peer->state == NGX_HTTP_VOICEBRIDGE_PEER_OPEN
+            && call->agent.connection == NULL))
+    {
+        ngx_http_voicebridge_agent_opened(call);
+
+    } else if (peer->connection && peer->connection->close) {
+
+        /* worker_shutdown_timeout is over */
+
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_SHUTDOWN,
+                                 NULL);
+    }
+
+    ngx_http_voicebridge_call_pump(call);
+}
+
+
+static void
+ngx_http_voicebridge_call_timer_handler(ngx_event_t *ev)
+{
+    ngx_connection_t              *c;
+    ngx_http_request_t            *r;
+    ngx_http_voicebridge_call_t   *call;
+    ngx_http_voicebridge_ident_t  *ident;
+
+    ident = ev->data;
+    call = ident->data;
+    r = call->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ev->timedout = 0;
+
+    ngx_http_voicebridge_call_deadlines(call);
+    ngx_http_voicebridge_call_pump(call);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_voicebridge_call_deadlines(ngx_http_voicebridge_call_t *call)
+{
+    ngx_msec_t  now;
+
+#define ngx_http_voicebridge_over(moment)                                     \
+    ((ngx_msec_int_t) ((moment) - now) <= 0)
+
+    now = ngx_current_msec;
+
+    if (call->agent_closing && ngx_http_voicebridge_over(call->agent_deadline))
+    {
+        call->agent.eof = 1;
+    }
+
+    if (call->state >= NGX_HTTP_VOICEBRIDGE_DRAINING) {
+        return;
+    }
+
+    if (call->state == NGX_HTTP_VOICEBRIDGE_ACCEPTED) {
+        if (ngx_http_voicebridge_over(call->accepted
+                                      + call->conf->start_timeout))
+        {
+            ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_NO_START,
+                                     NULL);
+        }
+
+        return;
+    }
+
+    /* a phone that is not being read is not silent */
+
+    if (ngx_http_voicebridge_call_phone_paused(call)) {
+        call->phone.last_read = now;
+    }
+
+    if (ngx_http_voicebridge_over(call->phone.last_read
+                                  + call->conf->stream_timeout)
+        && !call->phone.connection->read->ready)
+    {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_CALLER_SILENT,
+                                 "%Ms without a frame",
+                                 call->conf->stream_timeout);
+        return;
+    }
+
+    if (ngx_http_voicebridge_over(call->accepted
+                                  + call->conf->max_call_duration))
+    {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_TOO_LONG,
+                                 NULL);
+        return;
+    }
+
+    if (call->state < NGX_HTTP_VOICEBRIDGE_LIVE) {
+        if (ngx_http_voicebridge_over(call->connecting
+                                      + call->conf->connect_timeout))
+        {
+            ngx_http_voicebridge_end(call,
+                                     NGX_HTTP_VOICEBRIDGE_END_AGENT_TIMEOUT,
+                                     "no metadata within %Mms",
+                                     call->conf->connect_timeout);
+        }
+
+        return;
+    }
+
+    if (call->speech.len) {
+        call->agent.last_read = now;
+    }
+
+    if (ngx_http_voicebridge_over(call->agent.last_read
+                                  + NGX_HTTP_VOICEBRIDGE_AGENT_DEAD))
+    {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_AGENT_SILENT,
+                                 NULL);
+
+    } else if (!call->agent_pinged
+               && ngx_http_voicebridge_over(call->agent.last_read
+                                            + NGX_HTTP_VOICEBRIDGE_AGENT_PING))
+    {
+        call->agent_pinged = 1;
+
+        if (ngx_http_voicebridge_leg_urgent(&call->agent, VB_WS_PING,
+                                            (u_char *) "", 0)
+            != NGX_OK)
+        {
+            ngx_http_voicebridge_end(call,
+                                   NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                                   NULL);
+        }
+    }
+}
+
+
+/*
+ * The 101 goes through core's filters; nothing of ours may pass it.  NGX_OK,
+ * or NGX_AGAIN or NGX_DONE: come back later, or never.
+ */
+
+static ngx_int_t
+ngx_http_voicebridge_call_flush_header(ngx_http_voicebridge_call_t *call)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = call->request;
+    c = r->connection;
+
+    if (!r->buffered && !c->buffered) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_output_filter(r, NULL) == NGX_ERROR) {
+        call->phone.eof = 1;
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_CALLER_LOST,
+                                 NULL);
+        call->state = NGX_HTTP_VOICEBRIDGE_DONE;
+        ngx_http_finalize_request(r, NGX_ERROR);
+        return NGX_DONE;
+    }
+
+    if (r->buffered || c->buffered) {
+        ngx_http_voicebridge_call_wait(call, 0);
+        return NGX_AGAIN;
+    }
+
+#if (NGX_HTTP_SSL)
+    if (c->ssl) {
+        ngx_ssl_free_buffer(c);
+    }
+#endif
+
+    return NGX_OK;
+}
+
+
+/* all that is in the phone's buffer, then one read; true if more may come */
+
+static ngx_uint_t
+ngx_http_voicebridge_call_phone(ngx_http_voicebridge_call_t *call)
+{
+    ngx_int_t      rc;
+    vb_ws_event_t  ev;
+
+    while (!ngx_http_voicebridge_call_phone_paused(call)) {
+
+        rc = ngx_http_voicebridge_leg_next(&call->phone, &ev);
+
+        if (rc == NGX_OK) {
+            ngx_http_voicebridge_phone_event(call, &ev);
+            continue;
+        }
+
+        if (rc == NGX_ERROR) {
+            call->phone_status = call->phone.reader.status;
+            ngx_http_voicebridge_end(call,
+                                     NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL,
+                                     "%s", call->phone.reader.error);
+
+            /* after a violation there are no frames to look for any more */
+
+            call->phone.close_received = 1;
+            return 0;
+        }
+
+        rc = ngx_http_voicebridge_leg_read(&call->phone);
+
+        if (rc == NGX_OK) {
+            return 1;
+        }
+
+        if (rc == NGX_DONE) {
+            ngx_http_voicebridge_end(call, call->phone.close_received
+                                     ? NGX_HTTP_VOICEBRIDGE_END_CALLER_HUNG_UP
+                                     : NGX_HTTP_VOICEBRIDGE_END_CALLER_LOST,
+                                     NULL);
+
+        } else if (rc == NGX_ERROR) {
+            ngx_http_voicebridge_end(call,
+                                   NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                                   "no memory");
+        }
+
+        return 0;
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_http_voicebridge_call_agent(ngx_http_voicebridge_call_t *call)
+{
+    ngx_int_t      rc;
+    vb_ws_event_t  ev;
+
+    if (call->agent.connection == NULL) {
+        return 0;
+    }
+
+    while (call->speech.len == 0 && !call->agent.close_received) {
+
+        rc = ngx_http_voicebridge_leg_next(&call->agent, &ev);
+
+        if (rc == NGX_OK) {
+            ngx_http_voicebridge_agent_event(call, &ev);
+
+            if (call->agent.connection == NULL) {
+                return 1;
+            }
+
+            continue;
+        }
+
+        if (rc == NGX_ERROR) {
+            ngx_http_voicebridge_agent_violation(call);
+            return 1;
+        }
+
+        break;
+    }
+
+    /* after its Close only the end of an agent's connection is awaited */
+
+    if (call->speech.len) {
+        return 0;
+    }
+
+    if (call->agent.close_received) {
+        call->agent.in.message = call->agent.in.pos = call->agent.in.last;
+    }
+
+    rc = ngx_http_voicebridge_leg_read(&call->agent);
+
+    if (rc == NGX_OK) {
+        call->agent_pinged = 0;
+        return 1;
+    }
+
+    if (rc == NGX_DONE) {
+        ngx_http_voicebridge_agent_lost(call);
+        return 1;
+    }
+
+    if (rc == NGX_ERROR) {
+        ngx_http_voicebridge_end(call,
+                                 NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                                 "no memory");
+    }
+
+    return 0;
+}
+
+
+/* what waits for room: early caller audio, and the message the agent is at */
+
+static ngx_uint_t
+ngx_http_voicebridge_call_queues(ngx_http_voicebridge_call_t *call)
+{
+    size_t     before;
+    ngx_int_t  rc;
+
+    before = call->speech.len + (call->early_last - call->early_pos);
+
+    if (before == 0) {
+        return 0;
+    }
+
+    rc = NGX_OK;
+
+    if (call->speech.len) {
+        rc = ngx_http_voicebridge_media_downlink(call);
+
+        if (rc == NGX_DECLINED) {
+            call->agent.reader.error = "audio that is not base64";
+            ngx_http_voicebridge_agent_violation(call);
+            return 1;
+        }
+    }
+
+    if (rc == NGX_OK && call->state == NGX_HTTP_VOICEBRIDGE_LIVE) {
+        rc = ngx_http_voicebridge_media_early(call);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_voicebridge_end(call,
+                                 NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                                 "no memory");
+        return 0;
+    }
+
+    return call->speech.len + (call->early_last - call->early_pos) < before;
+}
+
+
+static ngx_uint_t
+ngx_http_voicebridge_call_phone_paused(ngx_http_voicebridge_call_t *call)
+{
+    if (call->phone.eof || call->phone.close_received) {
+        return call->phone.eof;
+    }
+
+    return call->state < NGX_HTTP_VOICEBRIDGE_DRAINING
+           && (call->early_last - call->early_pos
+               >= NGX_HTTP_VOICEBRIDGE_EARLY_AUDIO - 1024
+               || ngx_http_voicebridge_leg_full(&call->agent));
+}
+
+
+static void
+ngx_http_voicebridge_call_flush(ngx_http_voicebridge_call_t *call)
+{
+    if (call->phone.connection
+        && ngx_http_voicebridge_leg_queued(&call->phone)
+        && ngx_http_voicebridge_leg_flush(&call->phone) == NGX_ERROR)
+    {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_CALLER_LOST,
+                                 "sending failed");
+    }
+
+    if (call->agent.connection
+        && ngx_http_voicebridge_leg_queued(&call->agent)
+        && ngx_http_voicebridge_leg_flush(&call->agent) == NGX_ERROR)
+    {
+        ngx_http_voicebridge_agent_lost(call);
+    }
+}
+
+
+static void
+ngx_http_voicebridge_call_wait(ngx_http_voicebridge_call_t *call,
+    ngx_uint_t again)
+{
+    ngx_http_request_t  *r;
+
+    r = call->request;
+
+    call->agent.held = call->speech.len != 0;
+
+    ngx_http_voicebridge_leg_release(&call->phone);
+    ngx_http_voicebridge_leg_release(&call->agent);
+
+    if (ngx_http_voicebridge_leg_wait(&call->phone) != NGX_OK
+        || ngx_http_voicebridge_leg_wait(&call->agent) != NGX_OK)
+    {
+        call->state = NGX_HTTP_VOICEBRIDGE_DONE;
+        ngx_http_finalize_request(r, NGX_ERROR);
+        return;
+    }
+
+    ngx_http_voicebridge_call_arm(call);
+
+    if (again) {
+        ngx_post_event(r->connection->read, &ngx_posted_next_events);
+    }
+}
+
+
+/* whatever ends the request, this runs once, before it is logged */
+
+static void
+ngx_http_voicebridge_call_cleanup(void *data)
+{
+    ngx_http_voicebridge_call_t  *call = data;
+
+    if (call->cause == NGX_HTTP_VOICEBRIDGE_END_NONE) {
+
+        /* core ends the request over our heads: say good-bye all the same */
+
+        ngx_http_voicebridge_end(call, ngx_exiting || ngx_terminate
+                                     ? NGX_HTTP_VOICEBRIDGE_END_SHUTDOWN
+                                     : NGX_HTTP_VOICEBRIDGE_END_CALLER_LOST,
+                                 NULL);
+        ngx_http_voicebridge_call_flush(call);
+    }
+
+    ngx_http_voicebridge_end_account(call);
+
+    call->state = NGX_HTTP_VOICEBRIDGE_DONE;
+
+    if (call->timer.timer_set) {
+        ngx_del_timer(&call->timer);
+    }
+
+    if (call->fetch) {
+        call->fetch->handler = NULL;
+        call->fetch = NULL;
+    }
+
+    ngx_http_voicebridge_agent_peer_close(&call->peer);
+
+    ngx_http_voicebridge_leg_free(&call->agent);
+    ngx_http_voicebridge_leg_free(&call->phone);
+
+    if (call->early) {
+        ngx_free(call->early);
+        call->early = NULL;
+    }
+
+    call->ctx->call = NULL;
+}

@@ -1,0 +1,244 @@
+
+/*
+ * One call: a phone, an agent, and what lies between them.
+ *
+ *   _call.c   its life: states, events, deadlines
+ *   _agent.c  the way to the agent, and what the agent says
+ *   _phone.c  what the phone says
+ *   _media.c  audio, both ways
+ *   _end.c    the one way out
+ */
+
+
+#ifndef _NGX_HTTP_VOICEBRIDGE_CALL_H_INCLUDED_
+#define _NGX_HTTP_VOICEBRIDGE_CALL_H_INCLUDED_
+
+
+#include <ngx_http_voicebridge.h>
+#include <ngx_http_voicebridge_agent_peer.h>
+#include <ngx_http_voicebridge_fetch.h>
+#include <ngx_http_voicebridge_leg.h>
+
+#include <vb_agent_init.h>
+#include <vb_transcoder.h>
+
+
+/* largest message taken from the phone: a start with all its parameters */
+#define NGX_HTTP_VOICEBRIDGE_PHONE_MESSAGE  131072
+
+/* caller audio kept while the agent is not ready, bytes of mu-law: 16 s */
+#define NGX_HTTP_VOICEBRIDGE_EARLY_AUDIO    131072
+
+/* playing out, beyond the time that is known to be queued; the closing
+ * handshake; a redirected call's own end; signs of life from the agent: ms */
+#define NGX_HTTP_VOICEBRIDGE_DRAIN_MARGIN   5000
+#define NGX_HTTP_VOICEBRIDGE_CLOSE_TIMEOUT  3000
+#define NGX_HTTP_VOICEBRIDGE_REDIRECT_WAIT  5000
+#define NGX_HTTP_VOICEBRIDGE_AGENT_PING     20000
+#define NGX_HTTP_VOICEBRIDGE_AGENT_DEAD     60000
+
+#define NGX_HTTP_VOICEBRIDGE_MAX_EXTRA      32
+
+
+typedef enum {
+    NGX_HTTP_VOICEBRIDGE_ACCEPTED = 0,  /* the 101 is sent, no start yet */
+    NGX_HTTP_VOICEBRIDGE_CONNECTING,    /* signed URL, socket, handshake */
+    NGX_HTTP_VOICEBRIDGE_INITIATED,     /* initiation sent, no metadata yet */
+    NGX_HTTP_VOICEBRIDGE_LIVE,
+    NGX_HTTP_VOICEBRIDGE_DRAINING,      /* no agent; the phone plays out */
+    NGX_HTTP_VOICEBRIDGE_REDIRECTING,   /* the fallback is put on the call */
+    NGX_HTTP_VOICEBRIDGE_CLOSING,       /* Close sent to the phone */
+    NGX_HTTP_VOICEBRIDGE_DONE           /* nothing may happen any more */
+} ngx_http_voicebridge_state_t;
+
+
+/* why a call ends: an index of the table in _end.c */
+typedef enum {
+    NGX_HTTP_VOICEBRIDGE_END_NONE = 0,
+    NGX_HTTP_VOICEBRIDGE_END_CALLER_HUNG_UP,
+    NGX_HTTP_VOICEBRIDGE_END_CALLER_LOST,
+    NGX_HTTP_VOICEBRIDGE_END_CALLER_SILENT,
+    NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL,
+    NGX_HTTP_VOICEBRIDGE_END_NO_START,
+    NGX_HTTP_VOICEBRIDGE_END_BAD_START,
+    NGX_HTTP_VOICEBRIDGE_END_BAD_TOKEN,
+    NGX_HTTP_VOICEBRIDGE_END_AGENT_ENDED,
+    NGX_HTTP_VOICEBRIDGE_END_AGENT_FAILED,
+    NGX_HTTP_VOICEBRIDGE_END_AGENT_LOST,
+    NGX_HTTP_VOICEBRIDGE_END_AGENT_SILENT,
+    NGX_HTTP_VOICEBRIDGE_END_AGENT_PROTOCOL,
+    NGX_HTTP_VOICEBRIDGE_END_AGENT_UNREACHABLE,
+    NGX_HTTP_VOICEBRIDGE_END_AGENT_TIMEOUT,
+    NGX_HTTP_VOICEBRIDGE_END_TOO_LONG,
+    NGX_HTTP_VOICEBRIDGE_END_SHUTDOWN,
+    NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR
+} ngx_http_voicebridge_cause_t;
+
+
+typedef struct {
+    /* shaped as the beginning of an ngx_connection_t: nginx's debug log
+     * takes an fd from whatever a timer's data points at */
+    void                              *data;
+    ngx_event_t                       *read;
+    ngx_event_t                       *write;
+    ngx_socket_t                       fd;
+} ngx_http_voicebridge_ident_t;
+
+
+typedef struct {
+    ngx_http_voicebridge_ident_t       ident;
+    ngx_event_t                        timer;      /* never cancelable: it
+                                                      holds a worker that is
+                                                      to exit */
+    ngx_http_request_t                *request;
+    ngx_http_voicebridge_loc_conf_t   *conf;
+    ngx_http_voicebridge_ctx_t        *ctx;        /* SIDs, counts */
+    vb_resampler_bank_t               *bank;
+    ngx_shm_zone_t                    *zone;
+
+    ngx_http_voicebridge_state_t       state;
+    ngx_http_voicebridge_cause_t       cause;
+    char                               detail[128];    /* of the cause */
+    ngx_uint_t                         phone_status;   /* to close with */
+
+    ngx_http_voicebridge_leg_t         phone;
+    ngx_http_voicebridge_leg_t         agent;
+    ngx_http_voicebridge_agent_peer_t  peer;
+    ngx_http_voicebridge_fetch_t      *fetch;      /* under way, or NULL */
+
+    /* taken from the configuration and the start message */
+    ngx_str_t                          auth_tokens[2];
+    ngx_uint_t                         ntokens;
+    ngx_str_t                          dynamic_variables;
+    vb_agent_variable_t                extra[NGX_HTTP_VOICEBRIDGE_MAX_EXTRA];
+    ngx_uint_t                         nextra;
+    char                               agent_error[128];  /* its last word */
+
+    /* caller to agent */
+    vb_transcoder_t                    uplink;
+    u_char                            *early;      /* mu-law, or NULL */
+    size_t                             early_pos;
+    size_t                             early_last;
+    size_t                             early_size;
+    uint64_t                           caller_bytes;   /* mu-law */
+
+    /* agent to caller */
+    vb_transcoder_t                    downlink;
+    ngx_str_t                          speech;     /* base64 still to go, in
+                                                      the agent leg's buffer */
+    int64_t                            interrupted;    /* last event id, -1 */
+    uint64_t                           agent_bytes;    /* mu-law */
+    ngx_msec_t                         played;     /* when all is played */
+
+    /* moments, ngx_current_msec */
+    ngx_msec_t                         accepted;
+    ngx_msec_t                         connecting; /* first request to the
+                                                      agent */
+    ngx_msec_t                         deadline;   /* of DRAINING and on */
+    ngx_msec_t                         agent_deadline; /* its closing */
+
+    unsigned                           retried:1;
+    unsigned                           agent_closing:1;
+    unsigned                           agent_pinged:1;
+    unsigned                           stopped:1;  /* Twilio's stop came */
+    unsigned                           mark_sent:1;
+    unsigned                           mark_back:1;
+    unsigned                           fallback_done:1;
+    unsigned                           pumping:1;
+} ngx_http_voicebridge_call_t;
+
+
+/* _call.c */
+
+/*
+ * Begins a call on a request whose 101 has been sent; auth_tokens are what
+ * a vb_token may be signed with.  It holds a reference to the request from
+ * then on.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_voicebridge_call_start(ngx_http_request_t *r,
+    ngx_http_voicebridge_ctx_t *ctx, ngx_str_t auth_tokens[2],
+    ngx_uint_t ntokens);
+
+/* moves everything that can be moved, then waits for what is next */
+void ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call);
+
+/* puts the request's handlers back after core has taken them away */
+void ngx_http_voicebridge_call_set_handlers(ngx_http_voicebridge_call_t *call);
+
+/* sees to it that the timer fires no later than the next deadline */
+void ngx_http_voicebridge_call_arm(ngx_http_voicebridge_call_t *call);
+
+
+/* _agent.c */
+
+/* goes for the agent: a signed URL first, where it needs one */
+void ngx_http_voicebridge_agent_connect(ngx_http_voicebridge_call_t *call);
+
+/* the socket has opened, or could not be opened */
+void ngx_http_voicebridge_agent_opened(ngx_http_voicebridge_call_t *call);
+
+/* one message or control frame of the agent */
+void ngx_http_voicebridge_agent_event(ngx_http_voicebridge_call_t *call,
+    vb_ws_event_t *ev);
+
+/* the peer's hook: its socket is about to be closed by core */
+void ngx_http_voicebridge_agent_closing(
+    ngx_http_voicebridge_agent_peer_t *peer);
+
+/* the agent's socket ended without a Close, or broke RFC 6455 */
+void ngx_http_voicebridge_agent_lost(ngx_http_voicebridge_call_t *call);
+void ngx_http_voicebridge_agent_violation(ngx_http_voicebridge_call_t *call);
+
+
+/* _phone.c */
+
+/* one message or control frame of the phone */
+void ngx_http_voicebridge_phone_event(ngx_http_voicebridge_call_t *call,
+    vb_ws_event_t *ev);
+
+
+/* _media.c: each returns NGX_OK; NGX_DECLINED where the audio is no base64;
+ * NGX_ERROR without memory */
+
+/* caller audio, base64 of mu-law, in the phone leg's buffer */
+ngx_int_t ngx_http_voicebridge_media_uplink(ngx_http_voicebridge_call_t *call,
+    ngx_str_t *base64);
+
+/* what came before the agent was ready: as much as the leg takes */
+ngx_int_t ngx_http_voicebridge_media_early(ngx_http_voicebridge_call_t *call);
+
+/* call->speech: as much as the phone leg takes; empty when all has gone */
+ngx_int_t ngx_http_voicebridge_media_downlink(
+    ngx_http_voicebridge_call_t *call);
+
+/* the agent was interrupted: Twilio's queue and ours are emptied */
+ngx_int_t ngx_http_voicebridge_media_clear(ngx_http_voicebridge_call_t *call);
+
+/* a mark behind the last audio; its echo says that all was heard */
+ngx_int_t ngx_http_voicebridge_media_mark(ngx_http_voicebridge_call_t *call);
+
+
+/* _end.c */
+
+/*
+ * Ends the call; the first cause counts, later ones only hurry.  detail
+ * (printf) is for the log.  The caller goes on to the pump or returns.
+ */
+void ngx_http_voicebridge_end(ngx_http_voicebridge_call_t *call,
+    ngx_http_voicebridge_cause_t cause, const char *detail, ...);
+
+/* the next step of an ending, when something it waits for has happened or a
+ * deadline is over */
+void ngx_http_voicebridge_end_step(ngx_http_voicebridge_call_t *call);
+
+/* whether the request can be let go */
+ngx_uint_t ngx_http_voicebridge_end_reached(ngx_http_voicebridge_call_t *call);
+
+/* the line at the end of a call and the numbers in its ctx; once */
+void ngx_http_voicebridge_end_account(ngx_http_voicebridge_call_t *call);
+
+
+#define ngx_http_voicebridge_call_log(call)  ((call)->request->connection->log)
+
+
+#endif /* _NGX_HTTP_VOICEBRIDGE_CALL_H_INCLUDED_ */

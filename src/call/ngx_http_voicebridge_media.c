@@ -1,0 +1,299 @@
+
+/* The audio of a call, both ways */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <vb_agent_message.h>
+#include <vb_base64.h>
+#include <vb_g711.h>
+#include <vb_twilio_stream.h>
+
+#include <ngx_http_voicebridge_call.h>
+
+
+/*
+ * One outgoing message is made from at most this much: 200 ms of the
+ * caller's mu-law, 12 KiB of the agent's bytes.  Divisible by 3, so that a
+ * long base64 text can be cut between its groups.
+ */
+#define NGX_HTTP_VOICEBRIDGE_UPLINK_SLICE    1602
+#define NGX_HTTP_VOICEBRIDGE_DOWNLINK_SLICE  12288
+
+/* the early audio is sent in messages of 100 ms */
+#define NGX_HTTP_VOICEBRIDGE_EARLY_SLICE     800
+
+
+static ngx_int_t ngx_http_voicebridge_media_caller(
+    ngx_http_voicebridge_call_t *call, u_char *ulaw, size_t len);
+static ngx_int_t ngx_http_voicebridge_media_keep(
+    ngx_http_voicebridge_call_t *call, u_char *ulaw, size_t len);
+static ngx_int_t ngx_http_voicebridge_media_to_phone(
+    ngx_http_voicebridge_call_t *call, u_char *ulaw, size_t len);
+
+
+ngx_int_t
+ngx_http_voicebridge_media_uplink(ngx_http_voicebridge_call_t *call,
+    ngx_str_t *base64)
+{
+    u_char   *p;
+    ssize_t   len;
+    size_t    n;
+
+    len = vb_base64_decode(base64->data, base64->data, base64->len);
+    if (len == VB_ERROR) {
+        return NGX_DECLINED;
+    }
+
+    call->caller_bytes += len;
+
+    if (call->state != NGX_HTTP_VOICEBRIDGE_LIVE
+        || call->early_last != call->early_pos
+        || ngx_http_voicebridge_leg_full(&call->agent))
+    {
+        return ngx_http_voicebridge_media_keep(call, base64->data, len);
+    }
+
+    for (p = base64->data; len; p += n, len -= n) {
+        n = ngx_min((size_t) len, NGX_HTTP_VOICEBRIDGE_UPLINK_SLICE);
+
+        if (ngx_http_voicebridge_media_caller(call, p, n) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_voicebridge_media_early(ngx_http_voicebridge_call_t *call)
+{
+    size_t  n;
+
+    while (call->early_pos < call->early_last
+           && !ngx_http_voicebridge_leg_full(&call->agent))
+    {
+        n = ngx_min(call->early_last - call->early_pos,
+                    NGX_HTTP_VOICEBRIDGE_EARLY_SLICE);
+
+        if (ngx_http_voicebridge_media_caller(call,
+                                              call->early + call->early_pos, n)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        call->early_pos += n;
+    }
+
+    if (call->early && call->early_pos == call->early_last) {
+        ngx_free(call->early);
+
+        call->early = NULL;
+        call->early_pos = call->early_last = call->early_size = 0;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_voicebridge_media_downlink(ngx_http_voicebridge_call_t *call)
+{
+    u_char   raw[NGX_HTTP_VOICEBRIDGE_DOWNLINK_SLICE];
+    u_char   ulaw[NGX_HTTP_VOICEBRIDGE_DOWNLINK_SLICE];
+    u_char  *p;
+    size_t   n;
+    ssize_t  len;
+
+    while (call->speech.len && !ngx_http_voicebridge_leg_full(&call->phone)) {
+
+        n = ngx_min(call->speech.len,
+                    NGX_HTTP_VOICEBRIDGE_DOWNLINK_SLICE / 3 * 4);
+
+        len = vb_base64_decode(raw, call->speech.data, n);
+        if (len == VB_ERROR) {
+            return NGX_DECLINED;
+        }
+
+        call->speech.data += n;
+        call->speech.len -= n;
+
+        p = raw;
+
+        if (!vb_transcoder_passthrough(&call->downlink)) {
+            len = vb_transcode(&call->downlink, ulaw, raw, len);
+            p = ulaw;
+        }
+
+        if (ngx_http_voicebridge_media_to_phone(call, p, len) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_voicebridge_media_clear(ngx_http_voicebridge_call_t *call)
+{
+    u_char  *p, buf[VB_TWILIO_CLEAR_LENGTH];
+
+    vb_transcoder_reset(&call->downlink);
+
+    call->speech.len = 0;
+    call->played = ngx_current_msec;
+
+    ngx_http_voicebridge_leg_drop(&call->phone);
+
+    p = vb_twilio_clear(buf, &call->ctx->stream_sid);
+
+    return ngx_http_voicebridge_leg_urgent(&call->phone, VB_WS_TEXT, buf,
+                                           p - buf);
+}
+
+
+ngx_int_t
+ngx_http_voicebridge_media_mark(ngx_http_voicebridge_call_t *call)
+{
+    u_char           *p, *last, buf[VB_TWILIO_MARK_LENGTH];
+    static ngx_str_t  name = ngx_string("end");
+
+    last = vb_twilio_mark(buf, &call->ctx->stream_sid, &name);
+
+    p = ngx_http_voicebridge_leg_begin(&call->phone, last - buf);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(p, buf, last - buf);
+
+    return ngx_http_voicebridge_leg_end(&call->phone, p, last - buf);
+}
+
+
+/* one message to the agent, from at most one uplink slice of mu-law */
+
+static ngx_int_t
+ngx_http_voicebridge_media_caller(ngx_http_voicebridge_call_t *call,
+    u_char *ulaw, size_t len)
+{
+    u_char  *p, *last, *audio;
+    size_t   size;
+
+    /* the largest growth: 8 kHz mu-law to 48 kHz PCM, twelve times */
+    u_char   pcm[NGX_HTTP_VOICEBRIDGE_UPLINK_SLICE * 12 + 64];
+
+    audio = ulaw;
+
+    if (!vb_transcoder_passthrough(&call->uplink)) {
+        len = vb_transcode(&call->uplink, pcm, ulaw, len);
+        audio = pcm;
+    }
+
+    if (len == 0) {
+        return NGX_OK;
+    }
+
+    size = vb_agent_audio_length(vb_base64_encoded_length(len));
+
+    p = ngx_http_voicebridge_leg_begin(&call->agent, size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = vb_agent_audio_prefix(p);
+    last += vb_base64_encode(last, audio, len);
+    (void) vb_agent_audio_suffix(last);
+
+    return ngx_http_voicebridge_leg_end(&call->agent, p, size);
+}
+
+
+/* keeps caller audio until the agent can take it */
+
+static ngx_int_t
+ngx_http_voicebridge_media_keep(ngx_http_voicebridge_call_t *call,
+    u_char *ulaw, size_t len)
+{
+    u_char  *p;
+    size_t   used, size;
+
+    used = call->early_last - call->early_pos;
+
+    if (call->early_size - call->early_last < len) {
+
+        size = ngx_max(call->early_size, 4096);
+
+        while (size - used < len) {
+            size *= 2;
+        }
+
+        p = ngx_alloc(size, ngx_http_voicebridge_call_log(call));
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (call->early) {
+            ngx_memcpy(p, call->early + call->early_pos, used);
+            ngx_free(call->early);
+        }
+
+        call->early = p;
+        call->early_pos = 0;
+        call->early_last = used;
+        call->early_size = size;
+    }
+
+    ngx_memcpy(call->early + call->early_last, ulaw, len);
+    call->early_last += len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_media_to_phone(ngx_http_voicebridge_call_t *call,
+    u_char *ulaw, size_t len)
+{
+    size_t      size;
+    u_char     *p, *last;
+    ngx_msec_t  now;
+
+    if (len == 0) {
+        return NGX_OK;
+    }
+
+    size = vb_twilio_media_length(vb_base64_encoded_length(len));
+
+    p = ngx_http_voicebridge_leg_begin(&call->phone, size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = vb_twilio_media_prefix(p, &call->ctx->stream_sid);
+    last += vb_base64_encode(last, ulaw, len);
+    (void) vb_twilio_media_suffix(last);
+
+    now = ngx_current_msec;
+
+    if (call->agent_bytes == 0) {
+        call->ctx->first_audio = now - call->accepted;
+    }
+
+    call->agent_bytes += len;
+
+    /* Twilio plays what it has without a pause: 8 bytes a millisecond */
+
+    if ((ngx_msec_int_t) (call->played - now) < 0) {
+        call->played = now;
+    }
+
+    call->played += (len + 7) / 8;
+
+    return ngx_http_voicebridge_leg_end(&call->phone, p, size);
+}

@@ -1,0 +1,496 @@
+
+/* What the phone says: Twilio's messages */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <vb_token.h>
+#include <vb_twilio_stream.h>
+
+#include <ngx_http_voicebridge_call.h>
+#include <ngx_http_voicebridge_zone.h>
+
+
+static void ngx_http_voicebridge_phone_message(
+    ngx_http_voicebridge_call_t *call, ngx_str_t *text);
+static void ngx_http_voicebridge_phone_start(ngx_http_voicebridge_call_t *call,
+    vb_twilio_message_t *m);
+static ngx_int_t ngx_http_voicebridge_phone_parameters(
+    ngx_http_voicebridge_call_t *call, vb_json_value_t *parameters,
+    ngx_str_t *token);
+static ngx_int_t ngx_http_voicebridge_phone_parameter(
+    ngx_http_voicebridge_call_t *call, ngx_str_t *name, ngx_str_t *value,
+    ngx_str_t *token);
+static ngx_int_t ngx_http_voicebridge_phone_token(
+    ngx_http_voicebridge_call_t *call, ngx_str_t *token);
+static ngx_int_t ngx_http_voicebridge_phone_agent(
+    ngx_http_voicebridge_call_t *call);
+static void ngx_http_voicebridge_phone_extra(ngx_http_voicebridge_call_t *call,
+    char *name, ngx_str_t *value);
+static ngx_int_t ngx_http_voicebridge_phone_copy(
+    ngx_http_voicebridge_call_t *call, ngx_str_t *dst, vb_json_value_t *src);
+
+
+void
+ngx_http_voicebridge_phone_event(ngx_http_voicebridge_call_t *call,
+    vb_ws_event_t *ev)
+{
+    ngx_int_t  rc;
+
+    rc = NGX_OK;
+
+    switch (ev->opcode) {
+
+    case VB_WS_PING:
+        rc = ngx_http_voicebridge_leg_urgent(&call->phone, VB_WS_PONG,
+                                             ev->payload.data,
+                                             ev->payload.len);
+        break;
+
+    case VB_WS_PONG:
+        break;
+
+    case VB_WS_CLOSE:
+        call->phone.close_received = 1;
+
+        rc = ngx_http_voicebridge_leg_close(&call->phone,
+                                            ev->status == VB_WS_NO_STATUS
+                                            ? VB_WS_NORMAL : ev->status,
+                                            NULL);
+
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_CALLER_HUNG_UP,
+                                 NULL);
+        break;
+
+    case VB_WS_BINARY:
+        call->phone_status = VB_WS_UNSUPPORTED_DATA;
+        ngx_http_voicebridge_end(call,
+                                 NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL,
+                                 "a binary message");
+        break;
+
+    default: /* VB_WS_TEXT */
+        ngx_http_voicebridge_phone_message(call, &ev->payload);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_voicebridge_end(call,
+                                 NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                                 "no memory");
+    }
+}
+
+
+static void
+ngx_http_voicebridge_phone_message(ngx_http_voicebridge_call_t *call,
+    ngx_str_t *text)
+{
+    ngx_int_t             rc;
+    const char           *error;
+    vb_twilio_message_t   m;
+
+    if (vb_twilio_message_parse(&m, text, &error) != VB_OK) {
+        call->phone_status = VB_WS_INVALID_DATA;
+        ngx_http_voicebridge_end(call,
+                                 NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL,
+                                 "%s", error);
+        return;
+    }
+
+    switch (m.event) {
+
+    case VB_TWILIO_START:
+
+        if (call->state == NGX_HTTP_VOICEBRIDGE_ACCEPTED) {
+            ngx_http_voicebridge_phone_start(call, &m);
+
+        } else if (call->cause == NGX_HTTP_VOICEBRIDGE_END_NONE) {
+            call->phone_status = VB_WS_POLICY;
+            ngx_http_voicebridge_end(call,
+                                     NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL,
+                                     "a second start");
+        }
+
+        return;
+
+    case VB_TWILIO_MEDIA:
+
+        if (call->state == NGX_HTTP_VOICEBRIDGE_ACCEPTED) {
+            call->phone_status = VB_WS_POLICY;
+            ngx_http_voicebridge_end(call,
+                                     NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL,
+                                     "media before start");
+            return;
+        }
+
+        if (call->cause != NGX_HTTP_VOICEBRIDGE_END_NONE) {
+            return;
+        }
+
+        if (m.payload.escaped) {
+            m.payload.text.len = vb_json_unescape(m.payload.text.data,
+                                                  &m.payload.text);
+        }
+
+        rc = ngx_http_voicebridge_media_uplink(call, &m.payload.text);
+
+        if (rc == NGX_DECLINED) {
+            call->phone_status = VB_WS_INVALID_DATA;
+            ngx_http_voicebridge_end(call,
+                                     NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL,
+                                     "media that is not base64");
+
+        } else if (rc == NGX_ERROR) {
+            ngx_http_voicebridge_end(call,
+                                   NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                                   "no memory");
+        }
+
+        return;
+
+    case VB_TWILIO_MARK:
+        call->mark_back = call->mark_sent;
+        return;
+
+    case VB_TWILIO_DTMF:
+
+        /* a key may be part of a PIN or a card number: not in the log */
+
+        ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
+                      "call %V: a key was pressed", &call->ctx->call_sid);
+        return;
+
+    case VB_TWILIO_STOP:
+        call->stopped = 1;
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_CALLER_HUNG_UP,
+                                 NULL);
+        return;
+
+    default: /* connected, and what Twilio may add */
+        return;
+    }
+}
+
+
+static void
+ngx_http_voicebridge_phone_start(ngx_http_voicebridge_call_t *call,
+    vb_twilio_message_t *m)
+{
+    u_char                      *p;
+    ngx_str_t                    token;
+    ngx_http_request_t          *r;
+    ngx_http_voicebridge_ctx_t  *ctx;
+
+    r = call->request;
+    ctx = call->ctx;
+
+    ngx_str_null(&token);
+
+    p = ngx_pnalloc(r->pool, m->call_sid.len + m->stream_sid.len);
+    if (p == NULL) {
+        goto failed;
+    }
+
+    ctx->call_sid.data = p;
+    ctx->call_sid.len = m->call_sid.len;
+    p = ngx_cpymem(p, m->call_sid.data, m->call_sid.len);
+
+    ctx->stream_sid.data = p;
+    ctx->stream_sid.len = m->stream_sid.len;
+    ngx_memcpy(p, m->stream_sid.data, m->stream_sid.len);
+
+    switch (ngx_http_voicebridge_phone_parameters(call, &m->parameters,
+                                                  &token))
+    {
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_BAD_START,
+                                 "more parameters than can be taken");
+        return;
+
+    default:
+        goto failed;
+    }
+
+    if (ngx_http_voicebridge_phone_token(call, &token) != NGX_OK) {
+        return;
+    }
+
+    if (ctx->direction.len == 0) {
+        ngx_str_set(&ctx->direction, "inbound");
+    }
+
+    ngx_str_set(&ctx->status, "in-progress");
+
+    if (ngx_http_voicebridge_phone_agent(call) != NGX_OK) {
+        return;
+    }
+
+    ngx_http_voicebridge_phone_extra(call, "caller_number", &ctx->from);
+    ngx_http_voicebridge_phone_extra(call, "called_number", &ctx->to);
+    ngx_http_voicebridge_phone_extra(call, "call_sid", &ctx->call_sid);
+    ngx_http_voicebridge_phone_extra(call, "call_direction", &ctx->direction);
+    ngx_http_voicebridge_phone_extra(call, "session_id", &ctx->session_id);
+
+    ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
+                  "call %V: Media stream started, stream %V, %V",
+                  &ctx->call_sid, &ctx->stream_sid, &ctx->direction);
+
+    call->connecting = ngx_current_msec;
+
+    ngx_http_voicebridge_agent_connect(call);
+
+    return;
+
+failed:
+
+    ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                             "no memory");
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_phone_parameters(ngx_http_voicebridge_call_t *call,
+    vb_json_value_t *parameters, ngx_str_t *token)
+{
+    u_char           *pos;
+    ngx_int_t         rc;
+    ngx_str_t         name, text;
+    vb_json_value_t   key, value;
+
+    if (parameters->type != VB_JSON_OBJECT) {
+        return NGX_OK;
+    }
+
+    pos = parameters->text.data;
+
+    while (vb_json_next(parameters, &pos, &key, &value) == VB_OK) {
+
+        if (value.type != VB_JSON_STRING) {
+            continue;
+        }
+
+        if (ngx_http_voicebridge_phone_copy(call, &name, &key) != NGX_OK
+            || ngx_http_voicebridge_phone_copy(call, &text, &value) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        rc = ngx_http_voicebridge_phone_parameter(call, &name, &text, token);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_phone_parameter(ngx_http_voicebridge_call_t *call,
+    ngx_str_t *name, ngx_str_t *value, ngx_str_t *token)
+{
+    u_char                      *p;
+    ngx_str_t                   *whole;
+    ngx_http_voicebridge_ctx_t  *ctx;
+
+    ctx = call->ctx;
+
+    if (vb_str_eq(name, "agent_id")) {
+        ctx->agent_id = *value;
+
+    } else if (vb_str_eq(name, "session_id")) {
+        ctx->session_id = *value;
+
+    } else if (vb_str_eq(name, "direction")) {
+        ctx->direction = *value;
+
+    } else if (vb_str_eq(name, "from")) {
+        ctx->from = *value;
+
+    } else if (vb_str_eq(name, "to")) {
+        ctx->to = *value;
+
+    } else if (vb_str_eq(name, "vb_token")) {
+        *token = *value;
+
+    } else if (name->len >= sizeof("dynamic_variables") - 1
+               && ngx_strncmp(name->data, "dynamic_variables",
+                              sizeof("dynamic_variables") - 1)
+                  == 0)
+    {
+        /* the pieces come in the order of the document */
+
+        whole = &call->dynamic_variables;
+
+        p = ngx_pnalloc(call->request->pool, whole->len + value->len);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(ngx_cpymem(p, whole->data, whole->len), value->data,
+                   value->len);
+
+        whole->data = p;
+        whole->len += value->len;
+
+    } else {
+
+        /* five places are kept for the module's own */
+
+        if (call->nextra == NGX_HTTP_VOICEBRIDGE_MAX_EXTRA - 5) {
+            return NGX_DECLINED;
+        }
+
+        call->extra[call->nextra].name = *name;
+        call->extra[call->nextra++].value = *value;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_phone_token(ngx_http_voicebridge_call_t *call,
+    ngx_str_t *token)
+{
+    u_char               nonce[VB_TOKEN_NONCE];
+    uint64_t             expiry;
+    ngx_uint_t           full;
+    const char          *why;
+    vb_token_claims_t    claims;
+
+    if (token->len == 0) {
+
+        /* the handshake's signature, or the operator's word, is enough */
+
+        return NGX_OK;
+    }
+
+    claims.agent_id = call->ctx->agent_id;
+    claims.session_id = call->ctx->session_id;
+    claims.direction = call->ctx->direction;
+    claims.from = call->ctx->from;
+    claims.to = call->ctx->to;
+    claims.dynamic_variables = call->dynamic_variables;
+
+    switch (vb_token_check(token, &claims, call->auth_tokens, call->ntokens,
+                           ngx_time(), nonce, &expiry))
+    {
+    case VB_TOKEN_GOOD:
+        why = NULL;
+        break;
+
+    case VB_TOKEN_EXPIRED:
+        why = "vb_token is too old (see voicebridge_token_lifetime)";
+        break;
+
+    case VB_TOKEN_FORGED:
+        why = "vb_token was made with another auth token, or the parameters "
+              "were altered";
+        break;
+
+    default:
+        why = "vb_token is malformed";
+    }
+
+    if (why == NULL && call->zone) {
+        full = 0;
+
+        if (ngx_http_voicebridge_zone_use_nonce(call->zone, nonce,
+                                                (time_t) expiry, &full)
+            == NGX_DECLINED)
+        {
+            why = "vb_token was used before";
+
+        } else if (full) {
+            ngx_log_error(NGX_LOG_WARN, ngx_http_voicebridge_call_log(call), 0,
+                          "call %V: voicebridge_zone is too small to remember "
+                          "all used tokens", &call->ctx->call_sid);
+        }
+    }
+
+    if (why) {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_BAD_TOKEN,
+                                 "%s", why);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* which agent, and whether the variables are fit for it */
+
+static ngx_int_t
+ngx_http_voicebridge_phone_agent(ngx_http_voicebridge_call_t *call)
+{
+    ngx_str_t    name;
+    const char  *error;
+
+    if (call->ctx->agent_id.len == 0
+        && ngx_http_voicebridge_value(call->request, call->conf->agent,
+                                      &call->ctx->agent_id)
+           != NGX_OK)
+    {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                                 "no memory");
+        return NGX_ERROR;
+    }
+
+    if (call->ctx->agent_id.len == 0) {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_BAD_START,
+                                 "no agent: give <Parameter name=\"agent_id\"> "
+                                 "or set voicebridge_agent");
+        return NGX_DECLINED;
+    }
+
+    if (call->dynamic_variables.len
+        && vb_agent_variables_check(&call->dynamic_variables, &name, &error)
+           != VB_OK)
+    {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_BAD_START,
+                                 "dynamic_variables is not an object of "
+                                 "variables");
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_voicebridge_phone_extra(ngx_http_voicebridge_call_t *call,
+    char *name, ngx_str_t *value)
+{
+    vb_agent_variable_t  *v;
+
+    if (call->nextra == NGX_HTTP_VOICEBRIDGE_MAX_EXTRA) {
+        return;
+    }
+
+    v = &call->extra[call->nextra++];
+
+    v->name.len = ngx_strlen(name);
+    v->name.data = (u_char *) name;
+    v->value = *value;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_phone_copy(ngx_http_voicebridge_call_t *call,
+    ngx_str_t *dst, vb_json_value_t *src)
+{
+    dst->data = ngx_pnalloc(call->request->pool, src->text.len + 1);
+    if (dst->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    dst->len = vb_json_unescape(dst->data, &src->text);
+
+    return NGX_OK;
+}

@@ -1,0 +1,586 @@
+
+/* The opening of a WebSocket through nginx's upstream */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <openssl/rand.h>
+
+#include <vb_base64.h>
+#include <ngx_http_voicebridge_agent_peer.h>
+
+
+#define NGX_HTTP_VOICEBRIDGE_KEY_LENGTH  24
+
+
+static ngx_int_t ngx_http_voicebridge_agent_peer_parse_url(
+    ngx_http_request_t *r, ngx_url_t *u, ngx_str_t *url, ngx_uint_t *ssl);
+static ngx_int_t ngx_http_voicebridge_agent_peer_request(
+    ngx_http_voicebridge_agent_peer_t *peer, ngx_url_t *u, ngx_str_t *header);
+static ngx_int_t ngx_http_voicebridge_agent_peer_create_request(
+    ngx_http_request_t *r);
+static ngx_int_t ngx_http_voicebridge_agent_peer_reinit_request(
+    ngx_http_request_t *r);
+static ngx_int_t ngx_http_voicebridge_agent_peer_process_header(
+    ngx_http_request_t *r);
+static void ngx_http_voicebridge_agent_peer_header(ngx_http_request_t *r,
+    ngx_http_voicebridge_agent_peer_t *peer);
+static ngx_int_t ngx_http_voicebridge_agent_peer_check(ngx_http_request_t *r,
+    ngx_http_voicebridge_agent_peer_t *peer);
+static void ngx_http_voicebridge_agent_peer_take_over(ngx_http_request_t *r,
+    ngx_http_voicebridge_agent_peer_t *peer);
+static ssize_t ngx_http_voicebridge_agent_peer_recv_once(ngx_connection_t *c,
+    u_char *buf, size_t size);
+static void ngx_http_voicebridge_agent_peer_event(ngx_http_request_t *r,
+    ngx_http_upstream_t *u);
+static void ngx_http_voicebridge_agent_peer_abort_request(
+    ngx_http_request_t *r);
+static void ngx_http_voicebridge_agent_peer_finalize_request(
+    ngx_http_request_t *r, ngx_int_t rc);
+static void ngx_http_voicebridge_agent_peer_failed(ngx_event_t *ev);
+
+
+ngx_int_t
+ngx_http_voicebridge_agent_peer_connect(
+    ngx_http_voicebridge_agent_peer_t *peer, ngx_str_t *url,
+    ngx_str_t *header)
+{
+    ngx_int_t             rc;
+    ngx_url_t             parsed;
+    ngx_uint_t            ssl;
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    r = peer->request;
+
+    rc = ngx_http_voicebridge_agent_peer_parse_url(r, &parsed, url, &ssl);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_voicebridge_agent_peer_request(peer, &parsed, header)
+        != NGX_OK
+        || ngx_http_upstream_create(r) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    u = r->upstream;
+
+    u->resolved = ngx_pcalloc(r->pool, sizeof(ngx_http_upstream_resolved_t));
+    if (u->resolved == NULL) {
+        return NGX_ERROR;
+    }
+
+    u->resolved->host = parsed.host;
+    u->resolved->port = parsed.no_port ? (ssl ? 443 : 80) : parsed.port;
+    u->resolved->no_port = parsed.no_port;
+
+    if (parsed.addrs) {
+        u->resolved->sockaddr = parsed.addrs[0].sockaddr;
+        u->resolved->socklen = parsed.addrs[0].socklen;
+        u->resolved->name = parsed.addrs[0].name;
+        u->resolved->naddrs = 1;
+    }
+
+#if (NGX_HTTP_SSL)
+    u->ssl = ssl;
+#endif
+
+    ngx_str_set(&u->schema, "http://");
+
+    if (ssl) {
+        ngx_str_set(&u->schema, "https://");
+    }
+
+    u->conf = peer->conf;
+    u->output.tag = (ngx_buf_tag_t) &ngx_http_voicebridge_module;
+
+    u->create_request = ngx_http_voicebridge_agent_peer_create_request;
+    u->reinit_request = ngx_http_voicebridge_agent_peer_reinit_request;
+    u->process_header = ngx_http_voicebridge_agent_peer_process_header;
+    u->abort_request = ngx_http_voicebridge_agent_peer_abort_request;
+    u->finalize_request = ngx_http_voicebridge_agent_peer_finalize_request;
+    u->input_filter_ctx = peer;
+
+    peer->state = NGX_HTTP_VOICEBRIDGE_PEER_CONNECTING;
+    peer->connection = NULL;
+    peer->status = 0;
+    peer->error = "could not connect";
+
+    peer->event.handler = ngx_http_voicebridge_agent_peer_failed;
+    peer->event.data = peer;
+    peer->event.log = r->connection->log;
+
+    (void) ngx_http_voicebridge_agent_peer_reinit_request(r);
+
+    r->main->count++;
+
+    ngx_http_upstream_init(r);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_voicebridge_agent_peer_close(ngx_http_voicebridge_agent_peer_t *peer)
+{
+    ngx_http_upstream_t  *u;
+
+    if (peer->event.posted) {
+        ngx_delete_posted_event(&peer->event);
+    }
+
+    if (peer->state == NGX_HTTP_VOICEBRIDGE_PEER_CONNECTING
+        || peer->state == NGX_HTTP_VOICEBRIDGE_PEER_OPEN)
+    {
+        u = peer->request->upstream;
+
+        /* core finalizes with NGX_DONE, which lets go of the reference */
+
+        if (u->cleanup) {
+            (*u->cleanup)(peer->request);
+        }
+    }
+
+    peer->state = NGX_HTTP_VOICEBRIDGE_PEER_NONE;
+    peer->connection = NULL;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_agent_peer_parse_url(ngx_http_request_t *r, ngx_url_t *u,
+    ngx_str_t *url, ngx_uint_t *ssl)
+{
+    size_t       i;
+    ngx_uint_t   n;
+
+    static const struct {
+        ngx_str_t   scheme;
+        ngx_uint_t  ssl;
+    } schemes[] = {
+        { ngx_string("wss://"), 1 },
+        { ngx_string("https://"), 1 },
+        { ngx_string("ws://"), 0 },
+        { ngx_string("http://"), 0 }
+    };
+
+    for (n = 0; n < sizeof(schemes) / sizeof(schemes[0]); n++) {
+
+        if (url->len > schemes[n].scheme.len
+            && ngx_strncasecmp(url->data, schemes[n].scheme.data,
+                               schemes[n].scheme.len)
+               == 0)
+        {
+            break;
+        }
+    }
+
+    if (n == sizeof(schemes) / sizeof(schemes[0])) {
+        return NGX_DECLINED;
+    }
+
+    *ssl = schemes[n].ssl;
+
+    /* it becomes a request line: nothing may end that line early */
+
+    for (i = 0; i < url->len; i++) {
+        if (url->data[i] <= ' ' || url->data[i] >= 0x7f) {
+            return NGX_DECLINED;
+        }
+    }
+
+    ngx_memzero(u, sizeof(ngx_url_t));
+
+    u->url.len = url->len - schemes[n].scheme.len;
+    u->url.data = url->data + schemes[n].scheme.len;
+    u->uri_part = 1;
+    u->no_resolve = 1;
+
+    if (ngx_parse_url(r->pool, u) != NGX_OK || u->host.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_agent_peer_request(
+    ngx_http_voicebridge_agent_peer_t *peer, ngx_url_t *u, ngx_str_t *header)
+{
+    size_t      len;
+    u_char      nonce[16], key[NGX_HTTP_VOICEBRIDGE_KEY_LENGTH];
+    ngx_buf_t  *b;
+    ngx_str_t   host, value;
+
+    static const char  request[] =
+        "GET %s%V HTTP/1.1" CRLF
+        "Host: %V" CRLF
+        "Upgrade: websocket" CRLF
+        "Connection: Upgrade" CRLF
+        "Sec-WebSocket-Key: %V" CRLF
+        "Sec-WebSocket-Version: 13" CRLF
+        "User-Agent: voicebridge" CRLF
+        "%V%s" CRLF;
+
+    if (RAND_bytes(nonce, sizeof(nonce)) != 1) {
+        return NGX_ERROR;
+    }
+
+    (void) vb_base64_encode(key, nonce, sizeof(nonce));
+
+    value.len = sizeof(key);
+    value.data = key;
+
+    vb_ws_accept(peer->accept, &value);
+
+    /* as it was written, with the port where there was one */
+
+    host.data = u->url.data;
+    host.len = u->url.len - u->uri.len;
+
+    len = sizeof(request) + 1 + u->uri.len + host.len + sizeof(key)
+          + header->len + 2;
+
+    b = ngx_create_temp_buf(peer->request->pool, len);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->last = ngx_slprintf(b->last, b->end, request,
+                           u->uri.len && u->uri.data[0] == '/' ? "" : "/",
+                           &u->uri, &host, &value, header,
+                           header->len ? CRLF : "");
+    b->flush = 1;
+
+    peer->buf = b;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_agent_peer_create_request(ngx_http_request_t *r)
+{
+    ngx_chain_t                        *cl;
+    ngx_http_voicebridge_agent_peer_t  *peer;
+
+    peer = r->upstream->input_filter_ctx;
+
+    cl = ngx_alloc_chain_link(r->pool);
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    cl->buf = peer->buf;
+    cl->next = NULL;
+
+    r->upstream->request_bufs = cl;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_agent_peer_reinit_request(ngx_http_request_t *r)
+{
+    ngx_http_voicebridge_agent_peer_t  *peer;
+
+    peer = r->upstream->input_filter_ctx;
+
+    ngx_memzero(&peer->line, sizeof(ngx_http_status_t));
+
+    peer->status_done = 0;
+    peer->upgrade = 0;
+    peer->connection_upgrade = 0;
+    peer->accepted = 0;
+    peer->extension = 0;
+
+    r->state = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_agent_peer_process_header(ngx_http_request_t *r)
+{
+    ngx_int_t                           rc;
+    ngx_http_upstream_t                *u;
+    ngx_http_voicebridge_agent_peer_t  *peer;
+
+    u = r->upstream;
+    peer = u->input_filter_ctx;
+
+    if (!peer->status_done) {
+        rc = ngx_http_parse_status_line(r, &u->buffer, &peer->line);
+
+        if (rc == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+
+        if (rc == NGX_ERROR) {
+            peer->error = "answered with something that is not HTTP";
+            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+
+        peer->status_done = 1;
+        r->state = 0;
+    }
+
+    for ( ;; ) {
+        rc = ngx_http_parse_header_line(r, &u->buffer, 1);
+
+        if (rc == NGX_OK) {
+            ngx_http_voicebridge_agent_peer_header(r, peer);
+            continue;
+        }
+
+        if (rc == NGX_AGAIN) {
+            return NGX_AGAIN;
+        }
+
+        if (rc != NGX_HTTP_PARSE_HEADER_DONE) {
+            peer->error = "sent an invalid header";
+            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+
+        break;
+    }
+
+    if (ngx_http_voicebridge_agent_peer_check(r, peer) != NGX_OK) {
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    ngx_http_voicebridge_agent_peer_take_over(r, peer);
+
+    return NGX_AGAIN;
+}
+
+
+/* a header line that was just parsed, RFC 6455 section 4.1 */
+
+static void
+ngx_http_voicebridge_agent_peer_header(ngx_http_request_t *r,
+    ngx_http_voicebridge_agent_peer_t *peer)
+{
+    ngx_str_t  name, value;
+
+    name.data = r->header_name_start;
+    name.len = r->header_name_end - r->header_name_start;
+
+    value.data = r->header_start;
+    value.len = r->header_end - r->header_start;
+
+#define ngx_http_voicebridge_header_is(literal)                               \
+    (name.len == sizeof(literal) - 1                                          \
+     && ngx_strncasecmp(name.data, (u_char *) literal, name.len) == 0)
+
+    if (ngx_http_voicebridge_header_is("Upgrade")) {
+        peer->upgrade = value.len == sizeof("websocket") - 1
+                        && ngx_strncasecmp(value.data, (u_char *) "websocket",
+                                           value.len)
+                           == 0;
+
+    } else if (ngx_http_voicebridge_header_is("Connection")) {
+        peer->connection_upgrade |=
+            ngx_strlcasestrn(value.data, value.data + value.len,
+                             (u_char *) "upgrade", sizeof("upgrade") - 2)
+            != NULL;
+
+    } else if (ngx_http_voicebridge_header_is("Sec-WebSocket-Accept")) {
+        peer->accepted = value.len == VB_WS_ACCEPT_LENGTH
+                         && ngx_memcmp(value.data, peer->accept, value.len)
+                            == 0;
+
+    } else if (ngx_http_voicebridge_header_is("Sec-WebSocket-Extensions")
+               || ngx_http_voicebridge_header_is("Sec-WebSocket-Protocol"))
+    {
+        peer->extension = 1;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_agent_peer_check(ngx_http_request_t *r,
+    ngx_http_voicebridge_agent_peer_t *peer)
+{
+    if (peer->line.code != NGX_HTTP_SWITCHING_PROTOCOLS) {
+        peer->status = peer->line.code;
+        peer->error = "refused the WebSocket";
+
+        r->upstream->state->status = peer->line.code;
+
+    } else if (!peer->upgrade || !peer->connection_upgrade) {
+        peer->error = "answered 101 without \"Upgrade: websocket\"";
+
+    } else if (!peer->accepted) {
+        peer->error = "sent a wrong Sec-WebSocket-Accept";
+
+    } else if (peer->extension) {
+        peer->error = "chose an extension or subprotocol nobody offered";
+
+    } else {
+        return NGX_OK;
+    }
+
+    return NGX_ERROR;
+}
+
+
+static void
+ngx_http_voicebridge_agent_peer_take_over(ngx_http_request_t *r,
+    ngx_http_voicebridge_agent_peer_t *peer)
+{
+    ngx_connection_t     *c;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+    c = u->peer.connection;
+
+    u->header_sent = 1;
+    u->keepalive = 0;
+    u->peer.tries = 0;
+    u->state->status = NGX_HTTP_SWITCHING_PROTOCOLS;
+    u->state->header_time = ngx_current_msec - u->start_time;
+
+    u->read_event_handler = ngx_http_voicebridge_agent_peer_event;
+    u->write_event_handler = ngx_http_voicebridge_agent_peer_event;
+
+    if (c->read->timer_set) {
+        ngx_del_timer(c->read);
+    }
+
+    if (c->write->timer_set) {
+        ngx_del_timer(c->write);
+    }
+
+#if (NGX_HTTP_SSL)
+    if (c->ssl) {
+        ngx_ssl_free_buffer(c);
+    }
+#endif
+
+    if (ngx_tcp_nodelay(c) != NGX_OK) {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, c->log, 0,
+                       "voicebridge: no TCP_NODELAY");
+    }
+
+    c->log->action = "relaying a call";
+
+    peer->preread.data = u->buffer.pos;
+    peer->preread.len = u->buffer.last - u->buffer.pos;
+    peer->connection = c;
+    peer->state = NGX_HTTP_VOICEBRIDGE_PEER_OPEN;
+
+    /*
+     * Core reads once more when NGX_AGAIN is returned to it: that read must
+     * find nothing, or it would take the first messages, or the peer's end,
+     * for the header's.
+     */
+
+    peer->recv = c->recv;
+    c->recv = ngx_http_voicebridge_agent_peer_recv_once;
+
+    ngx_post_event(c->read, &ngx_posted_events);
+}
+
+
+static ssize_t
+ngx_http_voicebridge_agent_peer_recv_once(ngx_connection_t *c, u_char *buf,
+    size_t size)
+{
+    ngx_http_request_t                 *r;
+    ngx_http_voicebridge_agent_peer_t  *peer;
+
+    r = c->data;
+    peer = r->upstream->input_filter_ctx;
+
+    c->recv = peer->recv;
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_voicebridge_agent_peer_event(ngx_http_request_t *r,
+    ngx_http_upstream_t *u)
+{
+    ngx_http_voicebridge_agent_peer_t  *peer;
+
+    peer = u->input_filter_ctx;
+
+    peer->handler(peer);
+}
+
+
+static void
+ngx_http_voicebridge_agent_peer_abort_request(ngx_http_request_t *r)
+{
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "abort voicebridge agent request");
+}
+
+
+static void
+ngx_http_voicebridge_agent_peer_finalize_request(ngx_http_request_t *r,
+    ngx_int_t rc)
+{
+    ngx_http_upstream_t                *u;
+    ngx_http_voicebridge_agent_peer_t  *peer;
+
+    u = r->upstream;
+    peer = u->input_filter_ctx;
+
+    if (peer->state == NGX_HTTP_VOICEBRIDGE_PEER_OPEN) {
+        peer->state = NGX_HTTP_VOICEBRIDGE_PEER_NONE;
+
+        if (peer->closing) {
+            peer->closing(peer);
+        }
+
+        peer->connection = NULL;
+        return;
+    }
+
+    if (rc == NGX_DONE) {
+        return;
+    }
+
+    /*
+     * The client has its 101 long since: core must not send it an error
+     * page, only let go of its reference to the request.
+     */
+
+    u->header_sent = 1;
+
+    if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
+        peer->error = "did not answer in time";
+    }
+
+    peer->state = NGX_HTTP_VOICEBRIDGE_PEER_FAILED;
+
+    ngx_post_event(&peer->event, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_voicebridge_agent_peer_failed(ngx_event_t *ev)
+{
+    ngx_connection_t                   *c;
+    ngx_http_request_t                 *r;
+    ngx_http_voicebridge_agent_peer_t  *peer;
+
+    peer = ev->data;
+    r = peer->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    peer->handler(peer);
+
+    ngx_http_run_posted_requests(c);
+}

@@ -1,0 +1,81 @@
+
+/*
+ * The opening of a WebSocket to a server through nginx's upstream: balanced,
+ * resolved, verified, retried by core; taken over once the 101 is checked.
+ */
+
+
+#ifndef _NGX_HTTP_VOICEBRIDGE_AGENT_PEER_H_INCLUDED_
+#define _NGX_HTTP_VOICEBRIDGE_AGENT_PEER_H_INCLUDED_
+
+
+#include <ngx_http_voicebridge.h>
+#include <vb_websocket.h>
+
+
+typedef struct ngx_http_voicebridge_agent_peer_s
+                                              ngx_http_voicebridge_agent_peer_t;
+
+typedef void (*ngx_http_voicebridge_agent_peer_pt)(
+    ngx_http_voicebridge_agent_peer_t *peer);
+
+typedef enum {
+    NGX_HTTP_VOICEBRIDGE_PEER_NONE = 0,
+    NGX_HTTP_VOICEBRIDGE_PEER_CONNECTING,
+    NGX_HTTP_VOICEBRIDGE_PEER_OPEN,
+    NGX_HTTP_VOICEBRIDGE_PEER_FAILED
+} ngx_http_voicebridge_peer_state_t;
+
+
+struct ngx_http_voicebridge_agent_peer_s {
+    ngx_http_request_t                 *request;
+    ngx_http_upstream_conf_t           *conf;
+
+    /* called when the peer has opened or failed, and then for each event of
+     * its connection; from the event loop, never from within connect() */
+    ngx_http_voicebridge_agent_peer_pt  handler;
+
+    /* called right before an open peer's socket is closed, whoever closes */
+    ngx_http_voicebridge_agent_peer_pt  closing;
+    void                               *data;
+
+    ngx_http_voicebridge_peer_state_t   state;
+    ngx_connection_t                   *connection;  /* when open */
+    ngx_str_t                           preread;     /* came with the 101 */
+    ngx_uint_t                          status;      /* when failed: the HTTP
+                                                        status, or 0 */
+    const char                         *error;       /* plain words */
+
+    ngx_event_t                         event;
+    ngx_recv_pt                         recv;
+    ngx_http_status_t                   line;
+    ngx_buf_t                          *buf;         /* the request */
+    unsigned                            status_done:1;
+    unsigned                            upgrade:1;
+    unsigned                            connection_upgrade:1;
+    unsigned                            accepted:1;
+    unsigned                            extension:1;
+    u_char                              accept[VB_WS_ACCEPT_LENGTH];
+};
+
+
+/*
+ * Opens a WebSocket to url (ws, wss, http or https; host, port, path and
+ * query) with one more header line where header is not empty.  Everything
+ * comes from the request's pool.  NGX_OK: handler will be called;
+ * NGX_DECLINED: url is not usable; NGX_ERROR: no memory.  The peer holds a
+ * reference of its own to the request until it is closed or has failed.
+ */
+ngx_int_t ngx_http_voicebridge_agent_peer_connect(
+    ngx_http_voicebridge_agent_peer_t *peer, ngx_str_t *url,
+    ngx_str_t *header);
+
+/*
+ * Closes or gives up, in any state; handler is not called any more.  The
+ * request's event handlers have to be set again: core takes them away.
+ */
+void ngx_http_voicebridge_agent_peer_close(
+    ngx_http_voicebridge_agent_peer_t *peer);
+
+
+#endif /* _NGX_HTTP_VOICEBRIDGE_AGENT_PEER_H_INCLUDED_ */

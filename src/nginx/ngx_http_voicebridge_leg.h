@@ -1,0 +1,125 @@
+
+/*
+ * One WebSocket connection of a call: bytes in and out of a socket, frames in
+ * between.  It knows no telephony and never blocks.
+ *
+ * Memory: while a handler runs a leg uses buffers that the worker shares
+ * out; ngx_http_voicebridge_leg_release() takes them back and leaves a leg
+ * only what is unfinished.  An idle leg owns no buffer.
+ */
+
+
+#ifndef _NGX_HTTP_VOICEBRIDGE_LEG_H_INCLUDED_
+#define _NGX_HTTP_VOICEBRIDGE_LEG_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include <vb_websocket.h>
+
+
+/* output that waits for a slow peer; at the limit its source is not read */
+#define NGX_HTTP_VOICEBRIDGE_LEG_QUEUE  65536
+
+
+typedef struct {
+    u_char                    *start;
+    u_char                    *frame;      /* the first frame not all sent */
+    u_char                    *pos;        /* first byte not sent, in it */
+    u_char                    *last;
+    u_char                    *end;
+    size_t                     pinned;     /* bytes from pos TLS has seen */
+} ngx_http_voicebridge_out_t;
+
+
+typedef struct {
+    ngx_connection_t          *connection; /* NULL: not there (any more) */
+    vb_ws_reader_t             reader;
+    vb_ws_buf_t                in;
+    ngx_http_voicebridge_out_t out;
+    ngx_msec_t                 last_read;  /* when bytes last came */
+    unsigned                   client:1;   /* this side is the client: masks */
+    unsigned                   held:1;     /* a message in the buffer is still
+                                              needed: keep it where it is */
+    unsigned                   close_sent:1;
+    unsigned                   close_received:1;
+    unsigned                   eof:1;      /* the peer's end, or an error */
+} ngx_http_voicebridge_leg_t;
+
+
+/*
+ * Starts a leg on a connection whose opening handshake is done.  max_message
+ * bounds what the peer may send as one message.
+ */
+void ngx_http_voicebridge_leg_init(ngx_http_voicebridge_leg_t *leg,
+    ngx_connection_t *c, ngx_uint_t client, size_t max_message);
+
+/* takes bytes that came glued to the handshake; NGX_OK or NGX_ERROR */
+ngx_int_t ngx_http_voicebridge_leg_preread(ngx_http_voicebridge_leg_t *leg,
+    u_char *data, size_t len);
+
+/*
+ * Reads once.  NGX_OK: bytes came; NGX_AGAIN: none now; NGX_DONE: the peer
+ * is gone (leg->eof); NGX_ERROR: no memory.
+ */
+ngx_int_t ngx_http_voicebridge_leg_read(ngx_http_voicebridge_leg_t *leg);
+
+/*
+ * The next message or control frame that was read: NGX_OK, NGX_AGAIN, or
+ * NGX_ERROR for a violation (leg->reader.status and .error).
+ */
+ngx_int_t ngx_http_voicebridge_leg_next(ngx_http_voicebridge_leg_t *leg,
+    vb_ws_event_t *ev);
+
+
+/*
+ * Queues one text message of exactly len bytes: begin returns where to write
+ * them (NULL without memory), end makes the frame around them.
+ */
+u_char *ngx_http_voicebridge_leg_begin(ngx_http_voicebridge_leg_t *leg,
+    size_t len);
+ngx_int_t ngx_http_voicebridge_leg_end(ngx_http_voicebridge_leg_t *leg,
+    u_char *payload, size_t len);
+
+/*
+ * Queues a small frame (at most 4096 bytes) ahead of all that is queued
+ * and can still be overtaken: pongs, clear.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_voicebridge_leg_urgent(ngx_http_voicebridge_leg_t *leg,
+    ngx_uint_t opcode, u_char *data, size_t len);
+
+/* queues a Close, once, behind everything */
+ngx_int_t ngx_http_voicebridge_leg_close(ngx_http_voicebridge_leg_t *leg,
+    ngx_uint_t status, ngx_str_t *reason);
+
+/* takes back the queued messages (not control frames) that are not on
+ * their way yet */
+void ngx_http_voicebridge_leg_drop(ngx_http_voicebridge_leg_t *leg);
+
+/* bytes queued */
+#define ngx_http_voicebridge_leg_queued(leg)                                  \
+    ((size_t) ((leg)->out.last - (leg)->out.pos))
+
+#define ngx_http_voicebridge_leg_full(leg)                                    \
+    (ngx_http_voicebridge_leg_queued(leg) >= NGX_HTTP_VOICEBRIDGE_LEG_QUEUE)
+
+/* sends what is queued: NGX_OK all, NGX_AGAIN not all, NGX_ERROR eof is set */
+ngx_int_t ngx_http_voicebridge_leg_flush(ngx_http_voicebridge_leg_t *leg);
+
+/* asks nginx for the events a leg needs, and gives shared memory back */
+ngx_int_t ngx_http_voicebridge_leg_wait(ngx_http_voicebridge_leg_t *leg);
+void ngx_http_voicebridge_leg_release(ngx_http_voicebridge_leg_t *leg);
+
+/* frees all memory and forgets the connection, which it does not close */
+void ngx_http_voicebridge_leg_free(ngx_http_voicebridge_leg_t *leg);
+
+/* whether there is nothing more to wait for before the socket is closed */
+#define ngx_http_voicebridge_leg_done(leg)                                    \
+    ((leg)->connection == NULL || (leg)->eof                                  \
+     || ((leg)->close_sent && (leg)->close_received                           \
+         && ngx_http_voicebridge_leg_queued(leg) == 0))
+
+
+#endif /* _NGX_HTTP_VOICEBRIDGE_LEG_H_INCLUDED_ */

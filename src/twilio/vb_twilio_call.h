@@ -1,0 +1,75 @@
+
+/*
+ * Twilio's REST resource Calls: the bodies sent and the answers read.
+ * Source: Twilio's OpenAPI, CreateCall and UpdateCall.
+ */
+
+
+#ifndef _VB_TWILIO_CALL_H_INCLUDED_
+#define _VB_TWILIO_CALL_H_INCLUDED_
+
+
+#include <vb_core.h>
+
+
+typedef struct {
+    vb_str_t         to;
+    vb_str_t         from;
+    vb_str_t         twiml;
+    vb_str_t         status_callback;  /* empty: none */
+    uint32_t         time_limit;       /* seconds; 0: none */
+} vb_twilio_call_t;
+
+
+/*
+ * Writes the form body of a create: To, From, Twiml, TimeLimit,
+ * StatusCallback with its four events.  Returns the length; with dst NULL
+ * only counts.
+ */
+size_t vb_twilio_call_create(u_char *dst, const vb_twilio_call_t *call);
+
+/* writes Twiml=... , or Status=completed where twiml is empty: an update */
+size_t vb_twilio_call_update(u_char *dst, const vb_str_t *twiml);
+
+
+/* an answer of either kind; strings are copies in buf */
+typedef struct {
+    vb_str_t         sid;              /* CA...; empty in an error */
+    vb_str_t         status;
+    vb_str_t         to;
+    int64_t          code;             /* Twilio's error code, or 0 */
+    vb_str_t         message;          /* Twilio's, or empty */
+    u_char           buf[1024];
+} vb_twilio_answer_t;
+
+
+/*
+ * Reads an answer's JSON.  VB_OK with sid set (of Twilio's shape) or code or
+ * message set; VB_ERROR when it is neither.  Control characters in message
+ * are replaced by spaces and a long one is cut; it may be logged and shown.
+ */
+int vb_twilio_answer_parse(vb_twilio_answer_t *a, const vb_str_t *body);
+
+
+/* codes that mean the call to be ended is over already */
+#define VB_TWILIO_NOT_IN_PROGRESS  21220
+#define VB_TWILIO_NOT_FOUND        20404
+
+
+/* whether s is two given letters and 32 hex digits, e.g. "CA" */
+int vb_twilio_sid(const vb_str_t *s, const char *letters);
+
+
+/* whether s is E.164: +, then 2 to 15 digits of which the first is not 0 */
+int vb_e164(const vb_str_t *s);
+
+
+/*
+ * Masks a phone number for logs: every digit but the last four becomes *.
+ * A value that is no number (a client name, a SIP address) is masked but
+ * for its first two bytes.  dst has room for s->len; returns its length.
+ */
+size_t vb_mask_number(u_char *dst, const vb_str_t *s);
+
+
+#endif /* _VB_TWILIO_CALL_H_INCLUDED_ */
