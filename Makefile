@@ -91,6 +91,7 @@ PURE = audio wire twilio elevenlabs api
 PURE_SRCS = $(foreach room,$(PURE),$(wildcard src/$(room)/*.c))
 PURE_OBJS = $(PURE_SRCS:src/%.c=$(BUILD)/pure/%.o)
 
+# a program each; what several of them share is a header
 UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 
 PURE_CFLAGS = -std=gnu11 -W -Wall -Wextra -Wpointer-arith \
@@ -132,6 +133,164 @@ run-tests: build unit
 		</dev/null
 
 .PHONY: test run-tests
+
+
+# the simulated call; DEMO_PORT=
+
+demo: deps build
+	@VOICEBRIDGE_BUILD='$(abspath $(BUILD))' sim/demo
+
+.PHONY: demo
+
+
+# further checks, each in a build directory of its own
+
+check: check-compilers check-sanitize check-valgrind check-poll
+
+check-deps:
+	@tools/deps build test check
+
+check-compilers: check-deps
+	@for cc in gcc clang; do \
+		$(MAKE) --no-print-directory BUILD=$(BUILD)/$$cc CC=$$cc \
+			build unit || exit 1; \
+		echo "$$cc: no warnings"; \
+	done
+
+# nginx itself of this source: Debian's has no poll, and its pools hide what a
+# sanitizer looks for
+CHECK_SRC = $(or $(NGINX_SRC), \
+                 $(shell tools/nginx-source $(BUILD)/source), \
+                 $(error there is no nginx source, set NGINX_SRC))
+
+CHECK_CONFIGURE = --with-compat --with-debug --with-threads --with-pcre-jit \
+                  --with-poll_module --with-http_ssl_module \
+                  --with-http_v2_module --with-http_realip_module \
+                  --with-http_auth_request_module \
+                  --with-http_stub_status_module
+
+nginx: build
+	@$(submake) $(if $(V),,-s) -C $(BUILD)/nginx -f objs/Makefile binary
+
+CHECK = $(MAKE) --no-print-directory NGINX_SRC='$(CHECK_SRC)' \
+        NGINX_CONFIGURE='$(CHECK_CONFIGURE)'
+
+check-poll: check-deps
+	@$(CHECK) BUILD=$(BUILD)/poll nginx
+	@TEST_NGINX_BINARY='$(abspath $(BUILD)/poll/nginx/objs/nginx)' \
+		TEST_NGINX_EVENT_TYPE=poll \
+		$(CHECK) BUILD=$(BUILD)/poll TESTS='$(or $(TESTS),$(wildcard t/*.t))' \
+		run-tests
+
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
+
+# NGX_DEBUG_PALLOC: each allocation from a pool is one of its own
+SANITIZE_FLAGS = CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE) \
+                         -DNGX_DEBUG_PALLOC=1' \
+                 LDFLAGS='$(SANITIZE)'
+
+check-sanitize: check-deps
+	@ASAN_OPTIONS=detect_leaks=0 \
+		$(CHECK) BUILD=$(BUILD)/sanitize $(SANITIZE_FLAGS) nginx
+	@TEST_NGINX_BINARY='$(abspath $(BUILD)/sanitize/nginx/objs/nginx)' \
+		tools/reports $(BUILD)/sanitize/reports \
+		$(CHECK) BUILD=$(BUILD)/sanitize $(SANITIZE_FLAGS) \
+		TESTS='$(TESTS)' run-tests
+
+# what the packaged nginx does with the module as it is built for it
+VALGRIND_TESTS = $(filter-out t/sources.t t/peers.t,$(wildcard t/*.t))
+
+check-valgrind: check-deps build
+	@TEST_NGINX_USE_VALGRIND=1 VOICEBRIDGE_TIME_FACTOR=5 \
+		tools/reports $(BUILD)/valgrind/reports \
+		$(MAKE) --no-print-directory \
+		TESTS='$(or $(TESTS),$(VALGRIND_TESTS))' run-tests
+
+.PHONY: check check-deps check-compilers check-poll check-sanitize \
+	check-valgrind nginx
+
+
+# fuzzing: fuzz/fuzz_NAME.c with seeds in fuzz/seeds/NAME/
+
+FUZZ_SECONDS ?= 60
+
+FUZZERS = $(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))
+
+FUZZ_FLAGS = CC=clang \
+             CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE) \
+                     -fsanitize=fuzzer-no-link' \
+             LDFLAGS='$(SANITIZE) -fsanitize=fuzzer'
+
+fuzz:
+	@tools/deps build fuzz
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz $(FUZZ_FLAGS) fuzzers
+	@set -e; for name in $(FUZZERS); do \
+		echo "$$name: $(FUZZ_SECONDS) s"; \
+		mkdir -p $(BUILD)/fuzz/corpus/$$name fuzz/seeds/$$name; \
+		$(BUILD)/fuzz/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) \
+			-timeout=10 -rss_limit_mb=1024 -print_final_stats=1 \
+			-artifact_prefix=$(BUILD)/fuzz/found-$$name- \
+			$(BUILD)/fuzz/corpus/$$name fuzz/seeds/$$name \
+			> $(BUILD)/fuzz/$$name.log 2>&1 \
+			|| { tail -n 40 $(BUILD)/fuzz/$$name.log; exit 1; }; \
+		grep -E 'number_of_executed_units|average_exec_per_sec' \
+			$(BUILD)/fuzz/$$name.log; \
+	done
+
+fuzzers: $(FUZZERS:%=$(BUILD)/fuzz_%)
+
+$(BUILD)/fuzz_%: fuzz/fuzz_%.c $(BUILD)/pure/libvb.a $(BUILD)/configured-by
+	$(CC) $(CFLAGS) $(PURE_CFLAGS) $(LDFLAGS) -o $@ $< \
+		$(BUILD)/pure/libvb.a $(PURE_LIBS)
+
+.PHONY: fuzz fuzzers
+
+
+# measuring: bench/bench_NAME.c alone, bench/run for the load rig
+
+BENCHES = $(patsubst bench/bench_%.c,$(BUILD)/bench_%, \
+            $(wildcard bench/bench_*.c))
+
+$(BUILD)/bench_%: bench/bench_%.c $(BUILD)/pure/libvb.a \
+		$(BUILD)/configured-by
+	$(CC) $(CFLAGS) $(PURE_CFLAGS) $(LDFLAGS) -o $@ $< \
+		$(BUILD)/pure/libvb.a $(PURE_LIBS)
+
+bench: build $(BENCHES)
+	@VOICEBRIDGE_BUILD='$(abspath $(BUILD))' bench/run
+
+bench-audio: $(BUILD)/bench_audio
+	@$(BUILD)/bench_audio
+
+.PHONY: bench bench-audio
+
+
+# where packagers expect it
+
+MODULES_PATH ?= $(PREFIX)/lib/nginx/modules
+DOC_PATH ?= $(PREFIX)/share/doc/voicebridge
+MAN_PATH ?= $(PREFIX)/share/man
+
+DOCS = $(wildcard README.md CHANGES LICENSE nginx.conf.example docs/*.md)
+MAN = $(wildcard docs/*.8 docs/*.7 docs/*.5 docs/*.1)
+
+install: build
+	install -d $(DESTDIR)$(MODULES_PATH) $(DESTDIR)$(DOC_PATH)
+	install -m 644 $(MODULE) $(DESTDIR)$(MODULES_PATH)/
+	install -m 644 $(DOCS) $(DESTDIR)$(DOC_PATH)/
+	$(foreach page,$(MAN),install -D -m 644 $(page) \
+		$(DESTDIR)$(MAN_PATH)/man$(subst .,,$(suffix $(page)))/$(notdir \
+		$(page));)
+
+.PHONY: install
+
+
+package:
+	@mkdir -p $(BUILD)
+	git archive --format=tar.gz --prefix=$(NAME)-$(VERSION)/ \
+		-o $(BUILD)/$(NAME)-$(VERSION).tar.gz HEAD
+
+.PHONY: package
 
 
 clean:

@@ -159,13 +159,16 @@ sub log_has {
 sub run_tests {
     certificate('ca');
 
-    my $port = Test::Nginx::Util::gen_rand_port()
-               // die "no port is free\n";
+    my $port = free_port();
 
     Test::Nginx::Util::server_port($port);
     Test::Nginx::Util::server_port_for_client($port);
 
     $ENV{TEST_NGINX_SERVER_PORT} = $port;
+
+    # sanitizers in a worker read these
+    Test::Nginx::Util::env_to_nginx($_)
+        for grep { defined $ENV{$_} } qw( UBSAN_OPTIONS LSAN_OPTIONS );
 
     Test::Nginx::Util::worker_connections(512)
         if Test::Nginx::Util::worker_connections() == 64;
@@ -176,6 +179,26 @@ sub run_tests {
     Test::Nginx::Util::run_tests();
 
     Test::More::done_testing() unless planned();
+}
+
+
+# A free port that the kernel does not give away: the peers' own ports and
+# those of connections come from above it.  Test::Nginx locks it.
+
+sub free_port {
+    my $first = 32768;
+
+    if (open my $range, '<', '/proc/sys/net/ipv4/ip_local_port_range') {
+        ($first) = <$range> =~ /^(\d+)/;
+    }
+
+    for (1 .. 100) {
+        my $port = Test::Nginx::Util::gen_rand_port() // last;
+
+        return $port if $port < $first - 4 || $first < 5000;
+    }
+
+    die "no port is free\n";
 }
 
 
