@@ -69,6 +69,8 @@ sub send_request {
 
     my ($bytes, %o) = request_bytes(@request);
 
+    push @{$self->{methods}}, $request[0];
+
     return $self->send_in_pieces($bytes, @{$o{pieces}}) if $o{pieces};
     return $self->send_bytes($bytes);
 }
@@ -149,9 +151,11 @@ sub response {
         $answer{headers}{lc $name} = $value;
     }
 
-    if (my $length = $answer{headers}{'content-length'}) {
-        $answer{body} = $self->recv_bytes($length, $timeout);
-    }
+    my $length = $answer{headers}{'content-length'};
+
+    # a HEAD is answered with the length alone
+    $answer{body} = $self->recv_bytes($length, $timeout)
+        if $length && (shift @{$self->{methods}}) ne 'HEAD';
 
     $answer{json} = json()->decode($answer{body})
         if ($answer{headers}{'content-type'} // '') =~ m{^application/json}
