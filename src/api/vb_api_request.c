@@ -458,7 +458,13 @@ vb_api_start_array(void *ctx)
         return 0;
 
     case VB_API_VARIABLES:
-        p->array++;
+
+        if (p->array++ && !p->variable[0]) {
+            vb_api_say(p->variable, sizeof(p->variable),
+                       "dynamic variable \"%s\" must not hold an array within "
+                       "an array", p->name);
+        }
+
         return vb_api_separate(&p->variables)
                && vb_api_put(&p->variables, "[", 1);
 
