@@ -20,6 +20,9 @@ VERSION = $(shell sed -n 's/^Changes with $(NAME) \([0-9.]*\).*/\1/p' CHANGES \
 
 MODULE = $(BUILD)/ngx_http_voicebridge_module.so
 
+# V=1 shows every command
+quiet = $(if $(V),,@)
+
 submake = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 
 
@@ -95,14 +98,16 @@ PURE_OBJS = $(PURE_SRCS:src/%.c=$(BUILD)/pure/%.o)
 UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 
 PURE_CFLAGS = -std=gnu11 -W -Wall -Wextra -Wpointer-arith \
-              -Wno-unused-parameter -Werror \
+              -Wno-unused-parameter $(WERROR) \
               -Isrc $(PURE:%=-Isrc/%) -It/unit -MMD -MP
+
+WERROR = -Werror
 
 PURE_LIBS = -lyajl -lcrypto -lm
 
 $(BUILD)/pure/%.o: src/%.c $(BUILD)/configured-by
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(PURE_CFLAGS) -c -o $@ $<
+	$(quiet)$(CC) $(CFLAGS) $(PURE_CFLAGS) -c -o $@ $<
 
 $(BUILD)/pure/libvb.a: $(PURE_OBJS)
 	@rm -f $@
@@ -110,7 +115,7 @@ $(BUILD)/pure/libvb.a: $(PURE_OBJS)
 
 $(BUILD)/unit/%: t/unit/%.c $(BUILD)/pure/libvb.a $(BUILD)/configured-by
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(PURE_CFLAGS) $(LDFLAGS) -o $@ $< \
+	$(quiet)$(CC) $(CFLAGS) $(PURE_CFLAGS) $(LDFLAGS) -o $@ $< \
 		$(BUILD)/pure/libvb.a $(PURE_LIBS)
 
 unit: $(UNITS)
@@ -182,10 +187,11 @@ check-poll: check-deps
 		$(CHECK) BUILD=$(BUILD)/poll TESTS='$(or $(TESTS),$(wildcard t/*.t))' \
 		run-tests
 
-SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
+SANITIZE = -fsanitize=address,undefined
 
-# NGX_DEBUG_PALLOC: each allocation from a pool is one of its own
-SANITIZE_FLAGS = CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE) \
+# NGX_DEBUG_PALLOC: each allocation from a pool is one of its own.  What gcc
+# warns of in the code that sanitizers add is no error
+SANITIZE_FLAGS = WERROR= CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE) \
                          -DNGX_DEBUG_PALLOC=1' \
                  LDFLAGS='$(SANITIZE)'
 
@@ -201,7 +207,8 @@ check-sanitize: check-deps
 VALGRIND_TESTS = $(filter-out t/sources.t t/peers.t,$(wildcard t/*.t))
 
 check-valgrind: check-deps build
-	@TEST_NGINX_USE_VALGRIND=1 VOICEBRIDGE_TIME_FACTOR=5 \
+	@TEST_NGINX_BINARY='$(CURDIR)/tools/valgrind-nginx' \
+		VOICEBRIDGE_TIME_FACTOR=5 \
 		tools/reports $(BUILD)/valgrind/reports \
 		$(MAKE) --no-print-directory \
 		TESTS='$(or $(TESTS),$(VALGRIND_TESTS))' run-tests
@@ -218,7 +225,7 @@ FUZZERS = $(patsubst fuzz/fuzz_%.c,%,$(wildcard fuzz/fuzz_*.c))
 
 FUZZ_FLAGS = CC=clang \
              CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE) \
-                     -fsanitize=fuzzer-no-link' \
+                     -fno-sanitize-recover=all -fsanitize=fuzzer-no-link' \
              LDFLAGS='$(SANITIZE) -fsanitize=fuzzer'
 
 fuzz:
@@ -240,7 +247,7 @@ fuzz:
 fuzzers: $(FUZZERS:%=$(BUILD)/fuzz_%)
 
 $(BUILD)/fuzz_%: fuzz/fuzz_%.c $(BUILD)/pure/libvb.a $(BUILD)/configured-by
-	$(CC) $(CFLAGS) $(PURE_CFLAGS) $(LDFLAGS) -o $@ $< \
+	$(quiet)$(CC) $(CFLAGS) $(PURE_CFLAGS) $(LDFLAGS) -o $@ $< \
 		$(BUILD)/pure/libvb.a $(PURE_LIBS)
 
 .PHONY: fuzz fuzzers
@@ -253,7 +260,7 @@ BENCHES = $(patsubst bench/bench_%.c,$(BUILD)/bench_%, \
 
 $(BUILD)/bench_%: bench/bench_%.c $(BUILD)/pure/libvb.a \
 		$(BUILD)/configured-by
-	$(CC) $(CFLAGS) $(PURE_CFLAGS) $(LDFLAGS) -o $@ $< \
+	$(quiet)$(CC) $(CFLAGS) $(PURE_CFLAGS) $(LDFLAGS) -o $@ $< \
 		$(BUILD)/pure/libvb.a $(PURE_LIBS)
 
 bench: build $(BENCHES)

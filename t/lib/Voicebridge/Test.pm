@@ -212,8 +212,9 @@ sub start_once {
 
     return $status if $status == 0 || $must_die || $_[0] !~ /nginx\.conf/;
 
-    open my $log, '<', $Test::Nginx::Util::ErrLogFile;
-    return $status if $log && grep { /Address already in use/ } <$log>;
+    if (open my $log, '<', $Test::Nginx::Util::ErrLogFile) {
+        return $status if grep { /Address already in use/ } <$log>;
+    }
 
     give_up('nginx does not start');
 }
