@@ -8,6 +8,9 @@ use File::Temp qw( tempdir );
 
 my $dir = tempdir(CLEANUP => 1);
 
+# where an nginx with its own default opens its log
+mkdir "$dir/logs";
+
 # what the module looks for in the environment
 my @names = qw( API_KEYS ELEVENLABS_API_KEY ENVIRONMENT HOST SSL_CERT_DIR
                 SSL_CERT_FILE TWILIO_ACCOUNT_SID TWILIO_AUTH_TOKEN
@@ -86,7 +89,7 @@ sub refused {
 
     ok !$good, "$name: refused";
     like $said, qr/\[emerg\].*$words/, "$name: $words";
-    unlike $said, qr/\[alert\]|Sanitizer|runtime error/, "$name: and no more";
+    unlike $said, qr/\[alert\]|AddressSanitizer|(?:voicebridge|vb_)\S*: runtime error/, "$name: and no more";
 }
 
 sub taken {

@@ -266,7 +266,7 @@ __DATA__
              [ [], qr/dynamic_variables/ ],
              [ 'x', qr/dynamic_variables/ ],
              [ { address => {} }, qr/address/ ],
-             [ { list => [ [] ] }, qr/list/ ],
+             [ { list => [ {} ] }, qr/list/ ],
              [ { system__time => 1 }, qr/system__time/ ]),
     );
 

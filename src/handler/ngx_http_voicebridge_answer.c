@@ -350,6 +350,11 @@ ngx_http_voicebridge_plain_text(ngx_pool_t *pool, ngx_str_t *text, size_t max,
     u_char  *p, *last;
     size_t   len;
 
+    if (text->len == 0) {
+        ngx_str_null(plain);
+        return NGX_OK;
+    }
+
     len = ngx_min(text->len, max);
 
     if (len < text->len) {

@@ -573,6 +573,11 @@ static ngx_int_t
 ngx_http_voicebridge_outbound_copy(ngx_http_request_t *r, ngx_str_t *dst,
     ngx_str_t *src)
 {
+    if (src->len == 0) {
+        ngx_str_null(dst);
+        return NGX_OK;
+    }
+
     dst->data = ngx_pstrdup(r->pool, src);
     if (dst->data == NULL) {
         return NGX_ERROR;

@@ -194,6 +194,11 @@ ngx_http_voicebridge_webhook_form(ngx_http_request_t *r, ngx_str_t *form)
         return ngx_http_voicebridge_webhook_body(r, form);
     }
 
+    if (r->args.len == 0) {
+        ngx_str_null(form);
+        return NGX_OK;
+    }
+
     if (r->args.len > NGX_HTTP_VOICEBRIDGE_WEBHOOK_MAX) {
         return NGX_HTTP_REQUEST_URI_TOO_LARGE;
     }

@@ -423,7 +423,10 @@ ngx_http_voicebridge_fetch_text(ngx_http_voicebridge_fetch_t *f, ngx_str_t *s)
         return NULL;
     }
 
-    ngx_memcpy(text, s->data, s->len);
+    if (s->len) {
+        ngx_memcpy(text, s->data, s->len);
+    }
+
     text[s->len] = '\0';
 
     return text;
