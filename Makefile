@@ -130,8 +130,7 @@ unit: $(UNITS)
 test: deps
 	@$(MAKE) --no-print-directory run-tests
 
-run-tests: build unit
-	@rm -rf $(BUILD)/t
+run-tests: build $(if $(TESTS),$(filter $(BUILD)/unit/%,$(TESTS)),unit)
 	@VOICEBRIDGE_BUILD='$(abspath $(BUILD))' \
 		prove -j $(JOBS) --exec t/lib/run \
 		$(if $(TESTS),$(TESTS),$(UNITS) $(sort $(wildcard t/*.t))) \
