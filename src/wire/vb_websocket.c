@@ -34,7 +34,6 @@
 #define VB_WS_CONTROL   0x08
 #define VB_WS_MASKED    0x80
 #define VB_WS_LENGTH    0x7f
-
 #define VB_WS_LENGTH16  126
 #define VB_WS_LENGTH64  127
 
@@ -85,20 +84,14 @@ vb_ws_read(vb_ws_reader_t *r, vb_ws_buf_t *b, vb_ws_event_t *ev)
     }
 
     do {
-        if (!r->in_frame) {
-            rc = vb_ws_read_header(r, b);
+        rc = r->in_frame ? VB_OK : vb_ws_read_header(r, b);
 
-            if (rc != VB_OK) {
-                break;
-            }
+        if (rc != VB_OK) {
+            break;
         }
 
-        if (r->opcode & VB_WS_CONTROL) {
-            rc = vb_ws_read_control(r, b, ev);
-
-        } else {
-            rc = vb_ws_read_data(r, b, ev);
-        }
+        rc = (r->opcode & VB_WS_CONTROL) ? vb_ws_read_control(r, b, ev)
+                                         : vb_ws_read_data(r, b, ev);
 
     } while (rc == VB_DECLINED);
 
@@ -113,15 +106,7 @@ vb_ws_read(vb_ws_reader_t *r, vb_ws_buf_t *b, vb_ws_event_t *ev)
 size_t
 vb_ws_wanted(const vb_ws_reader_t *r, const vb_ws_buf_t *b)
 {
-    size_t  rest;
-
-    if (!r->in_frame) {
-        return 0;
-    }
-
-    rest = b->last - b->pos;
-
-    return (r->left > rest) ? (size_t) r->left - rest : 0;
+    return r->in_frame ? (size_t) r->left : 0;
 }
 
 
@@ -194,7 +179,6 @@ vb_ws_begin_frame(vb_ws_reader_t *r, vb_ws_buf_t *b)
 
     if (r->opcode != VB_WS_CONTINUATION) {
         r->message_opcode = r->opcode;
-        r->utf8 = 0;
     }
 
     if (r->length == 0) {
@@ -383,11 +367,7 @@ vb_ws_read_control(vb_ws_reader_t *r, vb_ws_buf_t *b, vb_ws_event_t *ev)
     ev->payload.data = r->control;
     ev->payload.len = r->control_length;
 
-    if (r->opcode == VB_WS_CLOSE) {
-        return vb_ws_read_close(r, ev);
-    }
-
-    return VB_OK;
+    return (r->opcode == VB_WS_CLOSE) ? vb_ws_read_close(r, ev) : VB_OK;
 }
 
 

@@ -94,37 +94,49 @@ static const char *const  damages[] = {
 };
 
 
+/* a source with up to three places cut, replaced or added to */
+
+static size_t
+damage(u_char *buf)
+{
+    size_t       k, n, at, cut;
+    const char  *text;
+
+    text = sources[any(3)];
+    n = strlen(text);
+    memcpy(buf, text, n);
+
+    for (k = any(4); k < 3; k++) {
+        at = any((uint32_t) n + 1);
+        cut = any(4) ? any(2) : any(20);
+        cut = vb_min(cut, n - at);
+
+        text = any(5) ? damages[any(sizeof(damages) / sizeof(damages[0]))] : "";
+
+        memmove(buf + at + strlen(text), buf + at + cut, n - at - cut);
+        memcpy(buf + at, text, strlen(text));
+        n = n - cut + strlen(text);
+    }
+
+    return n;
+}
+
+
 static void
 test_damaged(void)
 {
     int               rc, oracle;
-    size_t            i, k, n, at, accepted, offset, cut;
+    size_t            i, n, accepted, offset;
     u_char            buf[1024];
     vb_str_t          s;
     oracle_t          o;
-    const char       *error, *differs, *source, *damage;
+    const char       *error, *differs;
     vb_json_value_t   values[NFIELDS];
 
     accepted = 0;
 
     for (i = 0; i < 40000; i++) {
-        source = sources[any(3)];
-        n = strlen(source);
-        memcpy(buf, source, n);
-
-        for (k = any(3); k < 3; k++) {
-            at = any((uint32_t) n + 1);
-            cut = any(4) ? any(2) : any(20);
-            cut = vb_min(cut, n - at);
-
-            damage = any(5) ? damages[any(sizeof(damages)
-                                          / sizeof(damages[0]))] : "";
-
-            memmove(buf + at + strlen(damage), buf + at + cut, n - at - cut);
-            memcpy(buf + at, damage, strlen(damage));
-            n = n - cut + strlen(damage);
-        }
-
+        n = damage(buf);
         s = copy(buf, n);
 
         rc = vb_json_select(&s, fields, NFIELDS, values, &error, &offset);

@@ -98,6 +98,8 @@ static const test_case_t  cases[] = {
       { { 0x82, S("Hello"), LEN_64 } }, "E1002" },
     { "1.3: 256 in 64 bits is not the shortest form",
       { { 0x82, MANY(256), LEN_64 } }, "E1002" },
+    { "1.3: 65535 in 64 bits is not the shortest form",
+      { { 0x82, MANY(65535), LEN_64 | NO_PAYLOAD } }, "E1002" },
     { "1.3: highest bit of a length",
       { { 0x82, S("Hello"), LEN_TOP } }, "E1002" },
     { "1.3: highest bit of a ping's length",
@@ -431,17 +433,38 @@ show_event(char *out, const vb_ws_event_t *ev)
 
 
 /*
- * Reads a stream in pieces: up to the ends of frames, or of 1..most bytes.
- * After each VB_AGAIN what must be kept moves to memory of its exact size,
- * so that a sanitizer sees any other use of the buffer.
+ * What must be kept moves to memory of its exact size, so that a sanitizer
+ * sees any other use of the buffer.
  */
+
+static void
+append(vb_ws_buf_t *b, const u_char *data, size_t n)
+{
+    size_t   keep;
+    u_char  *old;
+
+    keep = b->last - b->message;
+    old = b->start;
+
+    b->start = malloc(keep + n);
+    memcpy(b->start, keep ? b->message : data, keep);
+    memcpy(b->start + keep, data, n);
+    b->pos = b->start + (b->pos - b->message);
+    b->message = b->start;
+    b->last = b->start + keep + n;
+    b->end = b->last;
+
+    free(old);
+}
+
+
+/* reads a stream in pieces: up to the ends of frames, or of 1..most bytes */
 
 static void
 read_stream(char *out, const test_stream_t *s, unsigned masked, size_t most)
 {
     int              rc;
-    size_t           n, at, keep, nend;
-    u_char          *old;
+    size_t           n, at, nend;
     vb_ws_buf_t      b;
     vb_ws_event_t    ev;
     vb_ws_reader_t   r;
@@ -462,18 +485,7 @@ read_stream(char *out, const test_stream_t *s, unsigned masked, size_t most)
             break;
         }
 
-        keep = b.last - b.message;
-        old = b.start;
-
-        b.start = malloc(keep + n);
-        memcpy(b.start, keep ? b.message : s->data, keep);
-        memcpy(b.start + keep, s->data + at, n);
-        b.pos = b.start + (b.pos - b.message);
-        b.message = b.start;
-        b.last = b.start + keep + n;
-        b.end = b.last;
-
-        free(old);
+        append(&b, s->data + at, n);
 
         while ((rc = vb_ws_read(&r, &b, &ev)) == VB_OK) {
             out = show_event(out, &ev);
@@ -489,8 +501,10 @@ read_stream(char *out, const test_stream_t *s, unsigned masked, size_t most)
             break;
         }
 
-        if (b.last - b.message > MAX_MESSAGE + VB_WS_MAX_HEADER) {
-            out += sprintf(out, "keeps too much ");
+        if (b.message > b.pos || b.pos > b.last
+            || b.last - b.message > MAX_MESSAGE + VB_WS_MAX_HEADER)
+        {
+            out += sprintf(out, "keeps the wrong bytes ");
         }
     }
 

@@ -378,6 +378,32 @@ test_wanted(void)
 }
 
 
+/* to n bytes of room behind b->last, where there are fewer */
+
+static int
+enlarge(vb_ws_buf_t *b, size_t n)
+{
+    size_t   keep;
+    u_char  *p;
+
+    if (n <= (size_t) (b->end - b->last)) {
+        return 0;
+    }
+
+    keep = b->last - b->message;
+
+    p = malloc(keep + n);
+    memcpy(p, b->message, keep);
+    free(b->start);
+
+    b->start = b->message = p;
+    b->pos = b->last = p + keep;
+    b->end = b->last + n;
+
+    return 1;
+}
+
+
 /* a message of 16 MiB in reads of all sizes, in memory that grows */
 
 static void
@@ -412,19 +438,7 @@ test_large(void)
 
     while ((rc = vb_ws_read(&r, &b, &ev)) == VB_AGAIN && at < len) {
 
-        n = vb_ws_wanted(&r, &b);
-
-        if (n > (size_t) (b.end - b.last)) {
-            i = b.last - b.message;
-            frame = malloc(i + n);
-            memcpy(frame, b.message, i);
-            free(b.start);
-
-            b.start = b.message = frame;
-            b.pos = b.last = frame + i;
-            b.end = b.last + n;
-            enlarged++;
-        }
+        enlarged += enlarge(&b, vb_ws_wanted(&r, &b));
 
         n = 1 + any(100000);
         n = vb_min(n, len - at);
