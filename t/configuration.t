@@ -89,7 +89,9 @@ sub refused {
 
     ok !$good, "$name: refused";
     like $said, qr/\[emerg\].*$words/, "$name: $words";
-    unlike $said, qr/\[alert\]|AddressSanitizer|(?:voicebridge|vb_)\S*: runtime error/, "$name: and no more";
+    unlike $said, qr/\[alert\]|AddressSanitizer
+                     |(?:voicebridge|vb_)\S*:[ ]runtime[ ]error/x,
+           "$name: and no more";
 }
 
 sub taken {

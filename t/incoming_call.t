@@ -500,7 +500,8 @@ ENVIRONMENT=production
     location = /proxy {
         proxy_ssl_server_name on;
         proxy_set_header Host localhost;
-        proxy_pass https://127.0.0.1:$TEST_NGINX_RAND_PORT_1/twilio/incoming-call;
+        rewrite ^ /twilio/incoming-call break;
+        proxy_pass https://127.0.0.1:$TEST_NGINX_RAND_PORT_1;
     }
 --- test
     my $answer = http(POST => '/proxy', form => call(),

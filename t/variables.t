@@ -62,12 +62,21 @@ __DATA__
 === of a request that is none of ours
 --- config
     location = /other {
-        return 200 "$voicebridge_call_sid.$voicebridge_stream_sid.$voicebridge_session_id.$voicebridge_agent_id.$voicebridge_conversation_id.$voicebridge_direction.$voicebridge_from.$voicebridge_to.$voicebridge_status.$voicebridge_end_reason.$voicebridge_first_audio_time.$voicebridge_interruptions.$voicebridge_caller_audio_time.$voicebridge_agent_audio_time.$voicebridge_from_masked.$voicebridge_to_masked";
+        set $all "";
+        set $all "$all.$voicebridge_call_sid.$voicebridge_stream_sid";
+        set $all "$all.$voicebridge_session_id.$voicebridge_agent_id";
+        set $all "$all.$voicebridge_conversation_id.$voicebridge_direction";
+        set $all "$all.$voicebridge_from.$voicebridge_to";
+        set $all "$all.$voicebridge_status.$voicebridge_end_reason";
+        set $all "$all.$voicebridge_first_audio_time.$voicebridge_interruptions";
+        set $all "$all.$voicebridge_caller_audio_time.$voicebridge_agent_audio_time";
+        set $all "$all.$voicebridge_from_masked.$voicebridge_to_masked";
+        return 200 "$all";
     }
 --- request
     GET /other
 --- response_body chop
-...............
+................
 
 
 
