@@ -9,6 +9,7 @@
 #define VB_AGENT_MAX_NAME  256
 
 
+static vb_json_value_t vb_agent_object(const vb_str_t *text);
 static int vb_agent_named(const vb_json_value_t *object, const vb_str_t *name);
 static size_t vb_agent_name(u_char *dst, const vb_json_value_t *key);
 static int vb_agent_holds_object(const vb_str_t *array);
@@ -28,9 +29,7 @@ vb_agent_init(u_char *dst, const vb_agent_init_t *init)
     u_char          *pos;
     vb_json_value_t  object, key, value;
 
-    object.type = VB_JSON_OBJECT;
-    object.escaped = 0;
-    object.text = init->dynamic_variables;
+    object = vb_agent_object(&init->dynamic_variables);
 
     n = vb_agent_put_literal(dst, 0,
                     "{\"type\":\"conversation_initiation_client_data\","
@@ -97,11 +96,8 @@ vb_agent_variables_check(const vb_str_t *text, vb_str_t *name,
         return VB_ERROR;
     }
 
-    object.type = VB_JSON_OBJECT;
-    object.escaped = 0;
-    object.text = *text;
-
-    pos = text->data;
+    object = vb_agent_object(text);
+    pos = object.text.data;
 
     while (vb_json_next(&object, &pos, &key, &value) == VB_OK) {
         *name = key.text;
@@ -130,6 +126,26 @@ vb_agent_variables_check(const vb_str_t *text, vb_str_t *name,
     }
 
     return VB_OK;
+}
+
+
+/* the object in a text that may have white space before it */
+
+static vb_json_value_t
+vb_agent_object(const vb_str_t *text)
+{
+    vb_json_value_t  object;
+
+    object.type = VB_JSON_OBJECT;
+    object.escaped = 0;
+    object.text = *text;
+
+    while (object.text.len && object.text.data[0] != '{') {
+        object.text.data++;
+        object.text.len--;
+    }
+
+    return object;
 }
 
 
