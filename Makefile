@@ -36,7 +36,7 @@ help:
 	@echo '  make build    $(MODULE)'
 	@echo '                NGINX_SRC=dir against that nginx source, CC=clang'
 	@echo '  make install  the module and what belongs to it: DESTDIR, PREFIX'
-	@echo '  make package  a source archive in $(BUILD)/'
+	@echo '  make package  a source archive and a Debian package of the last commit'
 	@echo
 	@echo '  make check    two compilers, sanitizers, valgrind, poll; each alone:'
 	@echo '                check-compilers check-sanitize check-valgrind check-poll'
@@ -291,10 +291,19 @@ install: build
 .PHONY: install
 
 
+# the last commit's source, and its Debian package made from that
 package:
-	@mkdir -p $(BUILD)
-	git archive --format=tar.gz --prefix=$(NAME)-$(VERSION)/ \
-		-o $(BUILD)/$(NAME)-$(VERSION).tar.gz HEAD
+	@tools/deps build test check
+	@rm -rf $(BUILD)/package
+	@mkdir -p $(BUILD)/package
+	@git archive --format=tar.gz --prefix=$(NAME)-$(VERSION)/ \
+		-o $(BUILD)/package/$(NAME)-$(VERSION).tar.gz HEAD
+	@tar -C $(BUILD)/package -xf $(BUILD)/package/$(NAME)-$(VERSION).tar.gz
+	@cd $(BUILD)/package/$(NAME)-$(VERSION) && env -u MAKEFLAGS -u MAKELEVEL \
+		dpkg-buildpackage -b -us -uc > ../package.log 2>&1 \
+		|| { tail -n 30 ../package.log; exit 1; }
+	@rm -rf $(BUILD)/package/$(NAME)-$(VERSION)
+	@ls $(BUILD)/package/*.tar.gz $(BUILD)/package/*.deb
 
 .PHONY: package
 
