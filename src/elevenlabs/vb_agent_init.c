@@ -6,7 +6,9 @@
 #include <vb_json.h>
 
 
+/* of a name, and of its longest escaped form */
 #define VB_AGENT_MAX_NAME  256
+#define VB_AGENT_MAX_RAW   (6 * VB_AGENT_MAX_NAME)
 
 
 static vb_json_value_t vb_agent_object(const vb_str_t *text);
@@ -88,7 +90,7 @@ vb_agent_variables_check(const vb_str_t *text, vb_str_t *name,
     const char **error)
 {
     size_t           len;
-    u_char          *pos, buf[VB_AGENT_MAX_NAME];
+    u_char          *pos, buf[VB_AGENT_MAX_RAW];
     vb_json_value_t  object, key, value;
 
     if (vb_json_check(text, VB_JSON_OBJECT) != VB_OK) {
@@ -102,12 +104,13 @@ vb_agent_variables_check(const vb_str_t *text, vb_str_t *name,
     while (vb_json_next(&object, &pos, &key, &value) == VB_OK) {
         *name = key.text;
 
-        if (key.text.len == 0 || key.text.len > sizeof(buf)) {
+        len = key.text.len > sizeof(buf) ? key.text.len
+                                         : vb_agent_name(buf, &key);
+
+        if (len == 0 || len > VB_AGENT_MAX_NAME) {
             *error = "a name is empty or too long";
             return VB_DECLINED;
         }
-
-        len = vb_agent_name(buf, &key);
 
         if (len >= sizeof("system__") - 1
             && memcmp(buf, "system__", sizeof("system__") - 1) == 0)
@@ -153,7 +156,7 @@ static int
 vb_agent_named(const vb_json_value_t *object, const vb_str_t *name)
 {
     size_t           len;
-    u_char          *pos, buf[VB_AGENT_MAX_NAME];
+    u_char          *pos, buf[VB_AGENT_MAX_RAW];
     vb_json_value_t  key, value;
 
     if (object->text.len == 0) {

@@ -294,7 +294,7 @@ initiation(void)
 static void
 variables(void)
 {
-    size_t       i;
+    size_t       i, k;
     vb_str_t     v, name;
     const char  *error;
 
@@ -314,10 +314,28 @@ variables(void)
         { "", VB_ERROR }
     };
 
+    char         text[2048];
+
     for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
         v = str(t[i].text);
         is_int(vb_agent_variables_check(&v, &name, &error), t[i].rc, "%s",
                t[i].text);
+    }
+
+    /* a name's length is counted without its escapes */
+
+    for (i = 256; i <= 257; i++) {
+        memcpy(text, "{\"", 2);
+
+        for (k = 0; k < i; k++) {
+            memcpy(text + 2 + 2 * k, "\\\\", 2);
+        }
+
+        strcpy(text + 2 + 2 * i, "\":1}");
+
+        v = str(text);
+        is_int(vb_agent_variables_check(&v, &name, &error),
+               i == 256 ? VB_OK : VB_DECLINED, "a name of %zu", i);
     }
 }
 
