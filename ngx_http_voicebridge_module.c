@@ -130,7 +130,7 @@ static ngx_command_t  ngx_http_voicebridge_commands[] = {
 
     { ngx_string("voicebridge_elevenlabs_url"),
       NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
-      ngx_http_voicebridge_url_slot,
+      ngx_http_voicebridge_elevenlabs_url_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_voicebridge_loc_conf_t, elevenlabs_url),
       NULL },

@@ -515,3 +515,36 @@ KEYS=k1
     tls => 'good'
 --- test
     isnt shown('/call', $ENV{TEST_NGINX_API_KEY}), 502, 'trusted';
+
+
+
+=== an agent on a host that no name server knows
+--- http_config
+    voicebridge_zone calls:1m;
+--- config
+    location = /twilio/media-stream {
+        $TEST_NGINX_VOICEBRIDGE
+        voicebridge_ssl_trusted_certificate $TEST_NGINX_CERTIFICATES/ca.crt;
+        voicebridge_verify_signature off;
+        voicebridge_agent agent_1;
+        voicebridge_media_stream;
+    }
+--- agent
+    my $socket = $agent->socket;
+
+    $socket->expect_initiation;
+    $socket->metadata(output => 'ulaw_8000', input => 'ulaw_8000');
+    $socket->recv_close;
+--- agent_options
+    tls => 'good'
+--- test
+    my $phone = phone();
+
+    $phone->connect;
+    $phone->connected->start;
+
+    is agent()->event('tls')->{name}, 'localhost', 'asked for by its name';
+    is agent()->event('initiation')->{event}, 'initiation', 'and found';
+
+    $phone->stop->send_close;
+    agent()->finish;

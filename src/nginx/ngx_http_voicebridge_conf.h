@@ -19,6 +19,10 @@ char *ngx_http_voicebridge_handler_slot(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_voicebridge_url_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* the same of elevenlabs_url, whose host may be one of /etc/hosts */
+char *ngx_http_voicebridge_elevenlabs_url_slot(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+
 /* a URL's beginning that may hold variables: ngx_http_complex_value_t * */
 char *ngx_http_voicebridge_public_url_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

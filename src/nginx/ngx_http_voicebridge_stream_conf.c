@@ -7,6 +7,8 @@
 
 #include <ngx_http_voicebridge_conf.h>
 
+#include <netdb.h>
+
 
 /* as many as the C library takes from /etc/resolv.conf (MAXNS) */
 #define NGX_HTTP_VOICEBRIDGE_NAME_SERVERS  3
@@ -15,6 +17,9 @@
 #define NGX_HTTP_VOICEBRIDGE_VERIFY_DEPTH  9
 
 
+static ngx_uint_t ngx_http_voicebridge_known_host(ngx_str_t *name);
+static ngx_uint_t ngx_http_voicebridge_same_host(ngx_str_t *name,
+    const char *host);
 static ngx_int_t ngx_http_voicebridge_init_auth(ngx_conf_t *cf,
     ngx_http_voicebridge_loc_conf_t *conf);
 static ngx_int_t ngx_http_voicebridge_init_upstream(ngx_conf_t *cf,
@@ -41,6 +46,82 @@ static ngx_str_t  ngx_http_voicebridge_hide_headers[] = {
     ngx_string("Sec-WebSocket-Accept"),
     ngx_null_string
 };
+
+
+/*
+ * nginx's resolver asks name servers only.  A host of /etc/hosts, localhost
+ * above all, becomes an upstream with the addresses it has now, as with
+ * proxy_pass; core finds it by host and port when a call connects.
+ */
+
+char *
+ngx_http_voicebridge_elevenlabs_url_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    char                        *rv;
+    ngx_url_t                    u;
+    ngx_http_voicebridge_url_t  *url;
+
+    rv = ngx_http_voicebridge_url_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    url = *(ngx_http_voicebridge_url_t **) ((char *) conf + cmd->offset);
+
+    if (!ngx_http_voicebridge_known_host(&url->host)) {
+        return NGX_CONF_OK;
+    }
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+
+    u.url = url->host_header;
+    u.default_port = url->port;
+    u.no_resolve = 1;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK
+        || ngx_http_upstream_add(cf, &u, 0) == NULL)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_voicebridge_known_host(ngx_str_t *name)
+{
+    char           **alias;
+    ngx_uint_t       known;
+    struct hostent  *h;
+
+    known = 0;
+
+    sethostent(0);
+
+    while (!known && (h = gethostent()) != NULL) {
+
+        known = ngx_http_voicebridge_same_host(name, h->h_name);
+
+        for (alias = h->h_aliases; !known && *alias; alias++) {
+            known = ngx_http_voicebridge_same_host(name, *alias);
+        }
+    }
+
+    endhostent();
+
+    return known;
+}
+
+
+static ngx_uint_t
+ngx_http_voicebridge_same_host(ngx_str_t *name, const char *host)
+{
+    return ngx_strlen(host) == name->len
+           && ngx_strncasecmp(name->data, (u_char *) host, name->len) == 0;
+}
 
 
 ngx_int_t
