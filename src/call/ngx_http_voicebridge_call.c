@@ -144,11 +144,14 @@ ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call)
     call->pumping = 1;
 
     for (i = 0; i < NGX_HTTP_VOICEBRIDGE_ROUNDS; i++) {
+
+        /* first what is queued: it makes room */
+
+        ngx_http_voicebridge_call_flush(call);
+
         moved = ngx_http_voicebridge_call_phone(call);
         moved |= ngx_http_voicebridge_call_agent(call);
         moved |= ngx_http_voicebridge_call_queues(call);
-
-        ngx_http_voicebridge_call_flush(call);
 
         if (!moved) {
             break;
@@ -163,7 +166,12 @@ ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call)
     if (ngx_http_voicebridge_end_reached(call)) {
         call->state = NGX_HTTP_VOICEBRIDGE_DONE;
 
-        /* a reference less; core closes the phone's connection */
+        ngx_http_voicebridge_agent_peer_close(&call->peer);
+
+        /* unread bytes behind a violation must not cost the Close frame */
+
+        r->lingering_close = call->cause
+                             == NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL;
 
         ngx_http_finalize_request(r, call->phone.eof ? NGX_ERROR : NGX_OK);
         return;
@@ -243,7 +251,9 @@ ngx_http_voicebridge_call_handler(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_voicebridge_module);
 
-    ngx_http_voicebridge_call_pump(ctx->call);
+    if (ctx->call) {
+        ngx_http_voicebridge_call_pump(ctx->call);
+    }
 }
 
 
@@ -447,7 +457,16 @@ ngx_http_voicebridge_call_phone(ngx_http_voicebridge_call_t *call)
 
     while (!ngx_http_voicebridge_call_phone_paused(call)) {
 
-        rc = ngx_http_voicebridge_leg_next(&call->phone, &ev);
+        if (call->phone.close_received) {
+
+            /* only the end of the connection is of interest */
+
+            call->phone.in.message = call->phone.in.pos = call->phone.in.last;
+            rc = NGX_AGAIN;
+
+        } else {
+            rc = ngx_http_voicebridge_leg_next(&call->phone, &ev);
+        }
 
         if (rc == NGX_OK) {
             ngx_http_voicebridge_phone_event(call, &ev);
@@ -463,7 +482,7 @@ ngx_http_voicebridge_call_phone(ngx_http_voicebridge_call_t *call)
             /* after a violation there are no frames to look for any more */
 
             call->phone.close_received = 1;
-            return 0;
+            return 1;
         }
 
         rc = ngx_http_voicebridge_leg_read(&call->phone);
