@@ -28,7 +28,7 @@ my ($log, $line);
 add_block_preprocessor(sub { undef $log });
 
 sub next_line {
-    my $path = server_root() . '/logs/calls.log';
+    my $path = server_root() . '/logs/line.log';
     my $deadline = deadline_after();
 
     if (!$log) {
@@ -68,8 +68,10 @@ __DATA__
         set $all "$all.$voicebridge_conversation_id.$voicebridge_direction";
         set $all "$all.$voicebridge_from.$voicebridge_to";
         set $all "$all.$voicebridge_status.$voicebridge_end_reason";
-        set $all "$all.$voicebridge_first_audio_time.$voicebridge_interruptions";
-        set $all "$all.$voicebridge_caller_audio_time.$voicebridge_agent_audio_time";
+        set $all "$all.$voicebridge_first_audio_time";
+        set $all "$all.$voicebridge_interruptions";
+        set $all "$all.$voicebridge_caller_audio_time";
+        set $all "$all.$voicebridge_agent_audio_time";
         set $all "$all.$voicebridge_from_masked.$voicebridge_to_masked";
         return 200 "$all";
     }
@@ -82,7 +84,7 @@ __DATA__
 
 === of an incoming call, in the access log
 --- http_config
-    log_format calls "$voicebridge_call_sid $voicebridge_stream_sid "
+    log_format line  "$voicebridge_call_sid $voicebridge_stream_sid "
                      "$voicebridge_session_id $voicebridge_agent_id "
                      "$voicebridge_conversation_id $voicebridge_direction "
                      "$voicebridge_from $voicebridge_to "
@@ -93,7 +95,7 @@ __DATA__
                      "$voicebridge_caller_audio_time "
                      "$voicebridge_agent_audio_time $status";
 --- config
-    access_log logs/calls.log calls;
+    access_log logs/line.log line;
 
     location = /incoming {
         voicebridge_incoming_call;
@@ -117,12 +119,12 @@ __DATA__
 
 === of an outbound call
 --- http_config
-    log_format calls "$voicebridge_call_sid $voicebridge_session_id "
+    log_format line  "$voicebridge_call_sid $voicebridge_session_id "
                      "$voicebridge_agent_id $voicebridge_direction "
                      "$voicebridge_from $voicebridge_to $voicebridge_status "
                      "$status";
 --- config
-    access_log logs/calls.log calls;
+    access_log logs/line.log line;
 
     location = /outbound {
         voicebridge_outbound_call;
@@ -156,10 +158,10 @@ __DATA__
 
 === of a callback
 --- http_config
-    log_format calls "$voicebridge_call_sid $voicebridge_stream_sid "
+    log_format line  "$voicebridge_call_sid $voicebridge_stream_sid "
                      "$voicebridge_direction $voicebridge_status $status";
 --- config
-    access_log logs/calls.log calls;
+    access_log logs/line.log line;
 
     location = /status {
         voicebridge_call_status;
@@ -184,9 +186,9 @@ __DATA__
 
 === after a redirect
 --- http_config
-    log_format calls "$voicebridge_call_sid $voicebridge_to_masked $status";
+    log_format line  "$voicebridge_call_sid $voicebridge_to_masked $status";
 --- config
-    access_log logs/calls.log calls;
+    access_log logs/line.log line;
 
     location = /incoming {
         voicebridge_incoming_call;
@@ -215,9 +217,9 @@ no agent for the incoming call
         default       nobody;
     }
 
-    log_format calls "$voicebridge_to [$early]";
+    log_format line  "$voicebridge_to [$early]";
 --- config
-    access_log logs/calls.log calls;
+    access_log logs/line.log line;
     set $early $voicebridge_to;
 
     location = /incoming {
@@ -239,13 +241,13 @@ no agent for the incoming call
 
 === a line for calls only
 --- http_config
-    log_format calls "$voicebridge_from_masked $voicebridge_agent_id";
+    log_format line  "$voicebridge_from_masked $voicebridge_agent_id";
 --- config
     location = /incoming {
         voicebridge_incoming_call;
         voicebridge_agent agent_1;
         $TEST_NGINX_VOICEBRIDGE
-        access_log logs/calls.log calls if=$voicebridge_call_sid;
+        access_log logs/line.log line if=$voicebridge_call_sid;
     }
 --- test
     incoming('/incoming');
