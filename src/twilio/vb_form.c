@@ -1,5 +1,5 @@
 
-/* application/x-www-form-urlencoded */
+/* application/x-www-form-urlencoded, both ways */
 
 
 #include <vb_form.h>
@@ -12,48 +12,58 @@ static int vb_form_hex(u_char c);
 ssize_t
 vb_form_parse(vb_form_field_t *fields, size_t max, u_char *body, size_t len)
 {
-    size_t   n;
-    u_char  *p, *last, *end, *eq;
+    size_t            n;
+    u_char           *p, *last, *end, *equals;
+    vb_form_field_t  *f;
+
+    if (len == 0) {
+        return 0;
+    }
 
     n = 0;
+    p = body;
     last = body + len;
 
-    for (p = body; p < last; p = end + 1) {
-
+    for ( ;; ) {
         end = memchr(p, '&', last - p);
+
         if (end == NULL) {
             end = last;
         }
 
-        if (end == p) {
-            continue;
+        if (end > p) {
+
+            if (n == max) {
+                return VB_ERROR;
+            }
+
+            f = &fields[n++];
+
+            equals = memchr(p, '=', end - p);
+
+            if (equals == NULL) {
+                equals = end;
+            }
+
+            f->name.data = p;
+            f->name.len = equals - p;
+
+            f->value.data = (equals == end) ? end : equals + 1;
+            f->value.len = end - f->value.data;
+
+            if (vb_form_decode(&f->name) != VB_OK
+                || vb_form_decode(&f->value) != VB_OK)
+            {
+                return VB_ERROR;
+            }
         }
 
-        if (n == max) {
-            return VB_ERROR;
+        if (end == last) {
+            return n;
         }
 
-        eq = memchr(p, '=', end - p);
-        if (eq == NULL) {
-            eq = end;
-        }
-
-        fields[n].name.data = p;
-        fields[n].name.len = eq - p;
-
-        fields[n].value.data = eq < end ? eq + 1 : end;
-        fields[n].value.len = end - fields[n].value.data;
-
-        if (vb_form_decode(&fields[n].name) != VB_OK
-            || vb_form_decode(&fields[n].value) != VB_OK)
-        {
-            return VB_ERROR;
-        }
-
-        n++;
+        p = end + 1;
     }
-
-    return n;
 }
 
 
@@ -79,10 +89,10 @@ vb_form_find(const vb_form_field_t *fields, size_t n, const char *name)
 size_t
 vb_form_escape(u_char *dst, const u_char *value, size_t len)
 {
-    u_char              c;
-    size_t              i, n;
+    u_char             c;
+    size_t             i, n;
 
-    static const char   hex[] = "0123456789ABCDEF";
+    static const char  hex[] = "0123456789ABCDEF";
 
     n = 0;
 
@@ -90,11 +100,11 @@ vb_form_escape(u_char *dst, const u_char *value, size_t len)
         c = value[i];
 
         if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-            || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_'
-            || c == '*' || c == ' ')
+            || (c >= '0' && c <= '9')
+            || c == '*' || c == '-' || c == '.' || c == '_' || c == ' ')
         {
             if (dst) {
-                dst[n] = c == ' ' ? '+' : c;
+                dst[n] = (c == ' ') ? '+' : c;
             }
 
             n++;
@@ -104,7 +114,7 @@ vb_form_escape(u_char *dst, const u_char *value, size_t len)
         if (dst) {
             dst[n] = '%';
             dst[n + 1] = hex[c >> 4];
-            dst[n + 2] = hex[c & 0xf];
+            dst[n + 2] = hex[c & 0x0f];
         }
 
         n += 3;
@@ -114,40 +124,42 @@ vb_form_escape(u_char *dst, const u_char *value, size_t len)
 }
 
 
+/* in place: what is decoded is never longer */
+
 static int
 vb_form_decode(vb_str_t *s)
 {
     int      high, low;
-    u_char  *src, *dst, *last;
+    u_char  *p, *dst, *last;
 
     dst = s->data;
     last = s->data + s->len;
 
-    for (src = s->data; src < last; src++) {
+    for (p = s->data; p < last; p++) {
 
-        if (*src == '+') {
+        if (*p == '+') {
             *dst++ = ' ';
             continue;
         }
 
-        if (*src != '%') {
-            *dst++ = *src;
+        if (*p != '%') {
+            *dst++ = *p;
             continue;
         }
 
-        if (last - src < 3) {
+        if (last - p < 3) {
             return VB_ERROR;
         }
 
-        high = vb_form_hex(src[1]);
-        low = vb_form_hex(src[2]);
+        high = vb_form_hex(p[1]);
+        low = vb_form_hex(p[2]);
 
-        if (high < 0 || low < 0) {
+        if (high == VB_ERROR || low == VB_ERROR) {
             return VB_ERROR;
         }
 
         *dst++ = (u_char) (high << 4 | low);
-        src += 2;
+        p += 2;
     }
 
     s->len = dst - s->data;
@@ -165,5 +177,9 @@ vb_form_hex(u_char c)
 
     c |= 0x20;
 
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+
+    return VB_ERROR;
 }

@@ -1,57 +1,64 @@
 
-/* vb_token: what proves that a stream belongs to a call of ours */
+/* The one-time proof that a stream is of a call of ours: EXPIRY.NONCE.MAC */
 
 
 #include <stdio.h>
-#include <stdlib.h>
-
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
-
 #include <vb_base64.h>
 #include <vb_token.h>
 
 
 #define VB_TOKEN_EXPIRY_LENGTH  10
 #define VB_TOKEN_NONCE_LENGTH   22
-#define VB_TOKEN_MAC            32
+#define VB_TOKEN_MAC_LENGTH     43
 
-/* the part that is signed together with the claims: EXPIRY.NONCE */
-#define VB_TOKEN_HEAD                                                         \
+#define VB_TOKEN_SHA256         32
+
+/* EXPIRY.NONCE: what is signed together with the claims */
+#define VB_TOKEN_HEAD_LENGTH                                                  \
     (VB_TOKEN_EXPIRY_LENGTH + 1 + VB_TOKEN_NONCE_LENGTH)
 
 
-static int vb_token_mac(u_char mac[VB_TOKEN_MAC], const u_char *head,
-    const vb_token_claims_t *claims, const vb_str_t *auth_token);
+static int vb_token_decode(const vb_str_t *token, uint64_t *expiry,
+    u_char *nonce, u_char *mac);
+static int vb_token_digest(u_char *digest, const vb_token_claims_t *claims);
+static int vb_token_update(EVP_MD_CTX *ctx, const vb_str_t *claim);
+static int vb_token_mac(u_char *mac, const u_char *head, const u_char *digest,
+    const vb_str_t *auth_token);
 
 
 int
 vb_token_make(u_char *dst, const vb_token_claims_t *claims,
     const vb_str_t *auth_token, uint64_t expiry)
 {
-    char    text[32];
-    u_char  nonce[VB_TOKEN_NONCE], mac[VB_TOKEN_MAC];
+    int     n;
+    char    text[24];
+    u_char  nonce[VB_TOKEN_NONCE], digest[VB_TOKEN_SHA256];
+    u_char  mac[VB_TOKEN_SHA256];
 
-    if (RAND_bytes(nonce, sizeof(nonce)) != 1
-        || snprintf(text, sizeof(text), "%010llu.",
-                    (unsigned long long) expiry)
-           != VB_TOKEN_EXPIRY_LENGTH + 1)
+    n = snprintf(text, sizeof(text), "%010llu", (unsigned long long) expiry);
+
+    if (n != VB_TOKEN_EXPIRY_LENGTH
+        || RAND_bytes(nonce, VB_TOKEN_NONCE) != 1
+        || vb_token_digest(digest, claims) != VB_OK)
     {
         return VB_ERROR;
     }
 
-    memcpy(dst, text, VB_TOKEN_EXPIRY_LENGTH + 1);
-    (void) vb_base64url_encode(dst + VB_TOKEN_EXPIRY_LENGTH + 1, nonce,
-                               sizeof(nonce));
+    memcpy(dst, text, VB_TOKEN_EXPIRY_LENGTH);
+    dst[VB_TOKEN_EXPIRY_LENGTH] = '.';
+    vb_base64url_encode(dst + VB_TOKEN_EXPIRY_LENGTH + 1, nonce,
+                        VB_TOKEN_NONCE);
 
-    if (vb_token_mac(mac, dst, claims, auth_token) != VB_OK) {
+    if (vb_token_mac(mac, dst, digest, auth_token) != VB_OK) {
         return VB_ERROR;
     }
 
-    dst[VB_TOKEN_HEAD] = '.';
-    (void) vb_base64url_encode(dst + VB_TOKEN_HEAD + 1, mac, sizeof(mac));
+    dst[VB_TOKEN_HEAD_LENGTH] = '.';
+    vb_base64url_encode(dst + VB_TOKEN_HEAD_LENGTH + 1, mac, VB_TOKEN_SHA256);
 
     return VB_OK;
 }
@@ -63,52 +70,27 @@ vb_token_check(const vb_str_t *token, const vb_token_claims_t *claims,
     uint64_t *expiry)
 {
     int       good;
+    u_char    digest[VB_TOKEN_SHA256], mac[VB_TOKEN_SHA256];
+    u_char    its_nonce[VB_TOKEN_NONCE], its_mac[VB_TOKEN_SHA256];
     size_t    i;
-    u_char   *p, mac[VB_TOKEN_MAC], theirs[VB_TOKEN_MAC + 3];
-    uint64_t  until;
+    uint64_t  its_expiry;
 
-    p = token->data;
-
-    if (token->len != VB_TOKEN_LENGTH || p[VB_TOKEN_EXPIRY_LENGTH] != '.'
-        || p[VB_TOKEN_HEAD] != '.')
-    {
+    if (vb_token_decode(token, &its_expiry, its_nonce, its_mac) != VB_OK) {
         return VB_TOKEN_MALFORMED;
     }
 
-    until = 0;
-
-    for (i = 0; i < VB_TOKEN_EXPIRY_LENGTH; i++) {
-        if (p[i] < '0' || p[i] > '9') {
-            return VB_TOKEN_MALFORMED;
-        }
-
-        until = until * 10 + (p[i] - '0');
+    if (vb_token_digest(digest, claims) != VB_OK) {
+        return VB_TOKEN_FORGED;
     }
 
-    /* both decode to exactly their size: nothing is written beyond */
-
-    if (vb_base64url_decode(theirs, p + VB_TOKEN_EXPIRY_LENGTH + 1,
-                            VB_TOKEN_NONCE_LENGTH)
-        != VB_TOKEN_NONCE)
-    {
-        return VB_TOKEN_MALFORMED;
-    }
-
-    memcpy(nonce, theirs, VB_TOKEN_NONCE);
-
-    if (vb_base64url_decode(theirs, p + VB_TOKEN_HEAD + 1,
-                            VB_TOKEN_LENGTH - VB_TOKEN_HEAD - 1)
-        != VB_TOKEN_MAC)
-    {
-        return VB_TOKEN_MALFORMED;
-    }
+    /* all of them, so that the time does not tell which one it was */
 
     good = 0;
 
     for (i = 0; i < ntokens; i++) {
 
-        if (vb_token_mac(mac, p, claims, &auth_tokens[i]) == VB_OK) {
-            good |= CRYPTO_memcmp(mac, theirs, VB_TOKEN_MAC) == 0;
+        if (vb_token_mac(mac, token->data, digest, &auth_tokens[i]) == VB_OK) {
+            good |= (CRYPTO_memcmp(mac, its_mac, VB_TOKEN_SHA256) == 0);
         }
     }
 
@@ -116,66 +98,150 @@ vb_token_check(const vb_str_t *token, const vb_token_claims_t *claims,
         return VB_TOKEN_FORGED;
     }
 
-    *expiry = until;
+    if (its_expiry < now) {
+        return VB_TOKEN_EXPIRED;
+    }
 
-    return until < now ? VB_TOKEN_EXPIRED : VB_TOKEN_GOOD;
+    memcpy(nonce, its_nonce, VB_TOKEN_NONCE);
+    *expiry = its_expiry;
+
+    return VB_TOKEN_GOOD;
 }
 
 
-/* HMAC-SHA256 over the head and the claims, each with its length before it */
-
 static int
-vb_token_mac(u_char mac[VB_TOKEN_MAC], const u_char *head,
-    const vb_token_claims_t *claims, const vb_str_t *auth_token)
+vb_token_decode(const vb_str_t *token, uint64_t *expiry, u_char *nonce,
+    u_char *mac)
 {
-    int              i, j, rc;
-    u_char          *buf, *p, key[EVP_MAX_MD_SIZE];
-    size_t           len;
-    unsigned int     n;
-    const vb_str_t  *part[6];
+    size_t   i;
+    u_char  *p;
+    u_char   buf[vb_base64_decoded_length(VB_TOKEN_MAC_LENGTH)];
 
-    static const char  label[] = "voicebridge vb_token 1";
+    p = token->data;
 
-    part[0] = &claims->agent_id;
-    part[1] = &claims->session_id;
-    part[2] = &claims->direction;
-    part[3] = &claims->from;
-    part[4] = &claims->to;
-    part[5] = &claims->dynamic_variables;
-
-    len = VB_TOKEN_HEAD;
-
-    for (i = 0; i < 6; i++) {
-        len += 8 + part[i]->len;
-    }
-
-    buf = malloc(len);
-    if (buf == NULL) {
+    if (token->len != VB_TOKEN_LENGTH || p[VB_TOKEN_EXPIRY_LENGTH] != '.'
+        || p[VB_TOKEN_HEAD_LENGTH] != '.')
+    {
         return VB_ERROR;
     }
 
-    memcpy(buf, head, VB_TOKEN_HEAD);
-    p = buf + VB_TOKEN_HEAD;
+    *expiry = 0;
 
-    for (i = 0; i < 6; i++) {
+    for (i = 0; i < VB_TOKEN_EXPIRY_LENGTH; i++) {
 
-        for (j = 56; j >= 0; j -= 8) {
-            *p++ = (u_char) ((uint64_t) part[i]->len >> j);
+        if (p[i] < '0' || p[i] > '9') {
+            return VB_ERROR;
         }
 
-        if (part[i]->len) {
-            memcpy(p, part[i]->data, part[i]->len);
-            p += part[i]->len;
-        }
+        *expiry = *expiry * 10 + (p[i] - '0');
     }
 
-    rc = HMAC(EVP_sha256(), auth_token->data, (int) auth_token->len,
-              (const u_char *) label, sizeof(label) - 1, key, &n)
-         && HMAC(EVP_sha256(), key, (int) n, buf, len, mac, &n)
+    if (vb_base64url_decode(buf, p + VB_TOKEN_EXPIRY_LENGTH + 1,
+                            VB_TOKEN_NONCE_LENGTH)
+        != VB_TOKEN_NONCE)
+    {
+        return VB_ERROR;
+    }
+
+    memcpy(nonce, buf, VB_TOKEN_NONCE);
+
+    if (vb_base64url_decode(buf, p + VB_TOKEN_HEAD_LENGTH + 1,
+                            VB_TOKEN_MAC_LENGTH)
+        != VB_TOKEN_SHA256)
+    {
+        return VB_ERROR;
+    }
+
+    memcpy(mac, buf, VB_TOKEN_SHA256);
+
+    return VB_OK;
+}
+
+
+/* SHA-256 over the claims, each with its length before it */
+
+static int
+vb_token_digest(u_char *digest, const vb_token_claims_t *claims)
+{
+    int          rc;
+    EVP_MD_CTX  *ctx;
+
+    ctx = EVP_MD_CTX_new();
+    if (ctx == NULL) {
+        return VB_ERROR;
+    }
+
+    rc = (EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1
+          && vb_token_update(ctx, &claims->agent_id) == VB_OK
+          && vb_token_update(ctx, &claims->session_id) == VB_OK
+          && vb_token_update(ctx, &claims->direction) == VB_OK
+          && vb_token_update(ctx, &claims->from) == VB_OK
+          && vb_token_update(ctx, &claims->to) == VB_OK
+          && vb_token_update(ctx, &claims->dynamic_variables) == VB_OK
+          && EVP_DigestFinal_ex(ctx, digest, NULL) == 1)
+         ? VB_OK : VB_ERROR;
+
+    EVP_MD_CTX_free(ctx);
+
+    return rc;
+}
+
+
+static int
+vb_token_update(EVP_MD_CTX *ctx, const vb_str_t *claim)
+{
+    size_t    i;
+    u_char    len[8];
+    uint64_t  n;
+
+    n = claim->len;
+
+    for (i = 8; i; i--) {
+        len[i - 1] = (u_char) n;
+        n >>= 8;
+    }
+
+    if (EVP_DigestUpdate(ctx, len, 8) != 1) {
+        return VB_ERROR;
+    }
+
+    return (claim->len == 0
+            || EVP_DigestUpdate(ctx, claim->data, claim->len) == 1)
+           ? VB_OK : VB_ERROR;
+}
+
+
+/*
+ * The key is HMAC-SHA256(auth token, label): what a token tells is of no use
+ * where Twilio signs with the same auth token.
+ */
+
+static int
+vb_token_mac(u_char *mac, const u_char *head, const u_char *digest,
+    const vb_str_t *auth_token)
+{
+    int                rc;
+    u_char             key[VB_TOKEN_SHA256];
+    u_char             text[VB_TOKEN_HEAD_LENGTH + VB_TOKEN_SHA256];
+
+    static const char  label[] = "voicebridge vb_token";
+
+    /* anybody could sign with an empty one */
+
+    if (auth_token->len == 0) {
+        return VB_ERROR;
+    }
+
+    memcpy(text, head, VB_TOKEN_HEAD_LENGTH);
+    memcpy(text + VB_TOKEN_HEAD_LENGTH, digest, VB_TOKEN_SHA256);
+
+    rc = (HMAC(EVP_sha256(), auth_token->data, (int) auth_token->len,
+               (const u_char *) label, sizeof(label) - 1, key, NULL)
+          && HMAC(EVP_sha256(), key, sizeof(key), text, sizeof(text), mac,
+                  NULL))
          ? VB_OK : VB_ERROR;
 
     OPENSSL_cleanse(key, sizeof(key));
-    free(buf);
 
     return rc;
 }

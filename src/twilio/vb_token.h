@@ -40,14 +40,16 @@ typedef enum {
 /*
  * Makes a token that is good until expiry (Unix seconds): VB_TOKEN_LENGTH
  * characters to dst.  The key is HMAC-SHA256(auth token, a fixed label).
- * VB_OK, or VB_ERROR when the system has no randomness.
+ * VB_OK, or VB_ERROR when the system has no randomness or memory, the auth
+ * token is empty, or expiry has more than ten digits.
  */
 int vb_token_make(u_char *dst, const vb_token_claims_t *claims,
     const vb_str_t *auth_token, uint64_t expiry);
 
 
 /*
- * Checks a token against each of ntokens auth tokens, in constant time.
+ * Checks a token against each of ntokens auth tokens, in constant time; an
+ * empty auth token is good for none.  Expired is what was good before now.
  * nonce (VB_TOKEN_NONCE bytes) and expiry are set when good: what a
  * single-use store needs.
  */

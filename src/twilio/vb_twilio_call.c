@@ -1,62 +1,85 @@
 
-/* Twilio's REST resource Calls */
+/* Twilio's Calls over REST, and what their numbers and SIDs look like */
 
 
 #include <stdio.h>
-
 #include <vb_form.h>
 #include <vb_json.h>
 #include <vb_twilio_call.h>
+#include <vb_utf8.h>
+#include <vb_writer.h>
 
 
-static size_t vb_twilio_call_add(u_char *dst, size_t n, const char *name,
-    const u_char *value, size_t len);
-static size_t vb_twilio_call_at(u_char *dst, size_t n, const char *s);
-static u_char *vb_twilio_answer_copy(vb_str_t *dst, u_char *p, u_char *last,
-    const vb_json_value_t *v);
+/* of an answer's strings; the message gets what is left */
+#define VB_TWILIO_MAX_STATUS  32
+#define VB_TWILIO_MAX_TO      64
+
+#define vb_twilio_is_digit(c)  ((c) >= '0' && (c) <= '9')
+
+
+static void vb_twilio_call_field(vb_writer_t *w, const vb_str_t *value);
+static u_char *vb_twilio_answer_text(vb_str_t *dst, u_char *p, size_t size,
+    const vb_json_value_t *value);
+static int vb_mask_is_number(const vb_str_t *s);
 
 
 size_t
 vb_twilio_call_create(u_char *dst, const vb_twilio_call_t *call)
 {
-    int     len;
-    char    limit[16];
-    size_t  n;
+    char         limit[sizeof("&TimeLimit=4294967295")];
+    vb_writer_t  w;
 
-    n = 0;
+    vb_writer_init(&w, dst);
 
-    n += vb_twilio_call_add(dst, n, "To=", call->to.data, call->to.len);
-    n += vb_twilio_call_add(dst, n, "&From=", call->from.data, call->from.len);
-    n += vb_twilio_call_add(dst, n, "&Twiml=", call->twiml.data,
-                            call->twiml.len);
+    vb_write_literal(&w, "To=");
+    vb_twilio_call_field(&w, &call->to);
+    vb_write_literal(&w, "&From=");
+    vb_twilio_call_field(&w, &call->from);
+    vb_write_literal(&w, "&Twiml=");
+    vb_twilio_call_field(&w, &call->twiml);
 
     if (call->time_limit) {
-        len = snprintf(limit, sizeof(limit), "%u", (unsigned) call->time_limit);
-        n += vb_twilio_call_add(dst, n, "&TimeLimit=", (u_char *) limit, len);
+        vb_write(&w, limit, snprintf(limit, sizeof(limit), "&TimeLimit=%u",
+                                     (unsigned) call->time_limit));
     }
 
     if (call->status_callback.len) {
-        n += vb_twilio_call_add(dst, n, "&StatusCallback=",
-                                call->status_callback.data,
-                                call->status_callback.len);
-        n += vb_twilio_call_at(dst, n, "&StatusCallbackEvent=initiated"
-                                       "&StatusCallbackEvent=ringing"
-                                       "&StatusCallbackEvent=answered"
-                                       "&StatusCallbackEvent=completed");
+        vb_write_literal(&w, "&StatusCallback=");
+        vb_twilio_call_field(&w, &call->status_callback);
+        vb_write_literal(&w, "&StatusCallbackEvent=initiated"
+                             "&StatusCallbackEvent=ringing"
+                             "&StatusCallbackEvent=answered"
+                             "&StatusCallbackEvent=completed");
     }
 
-    return n;
+    return w.len;
 }
 
 
 size_t
 vb_twilio_call_update(u_char *dst, const vb_str_t *twiml)
 {
-    if (twiml->len == 0) {
-        return vb_twilio_call_at(dst, 0, "Status=completed");
+    vb_writer_t  w;
+
+    vb_writer_init(&w, dst);
+
+    if (twiml->len) {
+        vb_write_literal(&w, "Twiml=");
+        vb_twilio_call_field(&w, twiml);
+
+    } else {
+        vb_write_literal(&w, "Status=completed");
     }
 
-    return vb_twilio_call_add(dst, 0, "Twiml=", twiml->data, twiml->len);
+    return w.len;
+}
+
+
+static void
+vb_twilio_call_field(vb_writer_t *w, const vb_str_t *value)
+{
+    w->len += vb_form_escape(w->dst ? w->dst + w->len : NULL, value->data,
+                             value->len);
 }
 
 
@@ -64,50 +87,72 @@ int
 vb_twilio_answer_parse(vb_twilio_answer_t *a, const vb_str_t *body)
 {
     size_t                        i, offset;
-    u_char                       *p, *last;
+    u_char                       *p;
+    uint32_t                      state;
     const char                   *error;
-    vb_json_value_t               v[6];
 
-    static const vb_json_field_t  fields[6] = {
-        { VB_JSON_ROOT, vb_str("sid") },
-        { VB_JSON_ROOT, vb_str("status") },
-        { VB_JSON_ROOT, vb_str("to") },
-        { VB_JSON_ROOT, vb_str("code") },
-        { VB_JSON_ROOT, vb_str("message") },
-        { VB_JSON_ROOT, vb_str("detail") }
+    enum { SID, STATUS, TO, CODE, MESSAGE, DETAIL, TITLE, N };
+
+    vb_json_value_t               v[N];
+
+    /* in an error of RFC 9457 one of the last two instead of message */
+
+    static const vb_json_field_t  fields[N] = {
+        [SID] = { VB_JSON_ROOT, vb_str("sid") },
+        [STATUS] = { VB_JSON_ROOT, vb_str("status") },
+        [TO] = { VB_JSON_ROOT, vb_str("to") },
+        [CODE] = { VB_JSON_ROOT, vb_str("code") },
+        [MESSAGE] = { VB_JSON_ROOT, vb_str("message") },
+        [DETAIL] = { VB_JSON_ROOT, vb_str("detail") },
+        [TITLE] = { VB_JSON_ROOT, vb_str("title") }
     };
 
     memset(a, 0, sizeof(vb_twilio_answer_t));
 
-    if (vb_json_select(body, fields, 6, v, &error, &offset) != VB_OK) {
+    state = 0;
+
+    if (vb_json_select(body, fields, N, v, &error, &offset) != VB_OK
+        || vb_utf8_check(&state, body->data, body->len) != VB_OK || state)
+    {
         return VB_ERROR;
     }
 
     p = a->buf;
-    last = a->buf + sizeof(a->buf);
 
-    p = vb_twilio_answer_copy(&a->sid, p, last, &v[0]);
+    p = vb_twilio_answer_text(&a->sid, p, VB_TWILIO_SID_LENGTH, &v[SID]);
 
     if (!vb_twilio_sid(&a->sid, "CA")) {
         a->sid.len = 0;
     }
 
-    p = vb_twilio_answer_copy(&a->status, p, last, &v[1]);
-    p = vb_twilio_answer_copy(&a->to, p, last, &v[2]);
-    p = vb_twilio_answer_copy(&a->message, p, last,
-                              v[4].type == VB_JSON_STRING ? &v[4] : &v[5]);
+    p = vb_twilio_answer_text(&a->status, p, VB_TWILIO_MAX_STATUS, &v[STATUS]);
+    p = vb_twilio_answer_text(&a->to, p, VB_TWILIO_MAX_TO, &v[TO]);
 
-    if (vb_json_integer(&v[3], &a->code) != VB_OK) {
+    for (i = MESSAGE; i < TITLE && v[i].type != VB_JSON_STRING; i++) {
+        /* void */
+    }
+
+    vb_twilio_answer_text(&a->message, p, a->buf + sizeof(a->buf) - p, &v[i]);
+
+    if (vb_json_integer(&v[CODE], &a->code) != VB_OK) {
         a->code = 0;
     }
 
-    for (i = 0; i < (size_t) (p - a->buf); i++) {
-        if (a->buf[i] < ' ' || a->buf[i] == 0x7f) {
-            a->buf[i] = ' ';
-        }
+    return (a->sid.len || a->code || a->message.len) ? VB_OK : VB_ERROR;
+}
+
+
+static u_char *
+vb_twilio_answer_text(vb_str_t *dst, u_char *p, size_t size,
+    const vb_json_value_t *value)
+{
+    dst->data = p;
+
+    if (value->type == VB_JSON_STRING) {
+        dst->len = vb_json_print(p, size, &value->text);
     }
 
-    return a->sid.len || a->code || a->message.len ? VB_OK : VB_ERROR;
+    return p + dst->len;
 }
 
 
@@ -117,17 +162,15 @@ vb_twilio_sid(const vb_str_t *s, const char *letters)
     size_t  i;
     u_char  c;
 
-    if (s->len != 34 || s->data[0] != (u_char) letters[0]
-        || s->data[1] != (u_char) letters[1])
-    {
+    if (s->len != VB_TWILIO_SID_LENGTH || memcmp(s->data, letters, 2) != 0) {
         return 0;
     }
 
-    for (i = 2; i < 34; i++) {
+    for (i = 2; i < VB_TWILIO_SID_LENGTH; i++) {
         c = s->data[i];
 
-        if (!((c >= '0' && c <= '9') || ((c | 0x20) >= 'a'
-                                         && (c | 0x20) <= 'f')))
+        if (!vb_twilio_is_digit(c)
+            && !((c | 0x20) >= 'a' && (c | 0x20) <= 'f'))
         {
             return 0;
         }
@@ -147,7 +190,7 @@ vb_e164(const vb_str_t *s)
     }
 
     for (i = 1; i < s->len; i++) {
-        if (s->data[i] < '0' || s->data[i] > '9') {
+        if (!vb_twilio_is_digit(s->data[i])) {
             return 0;
         }
     }
@@ -159,101 +202,56 @@ vb_e164(const vb_str_t *s)
 size_t
 vb_mask_number(u_char *dst, const vb_str_t *s)
 {
-    size_t  i, digits;
+    size_t  i, shown;
     u_char  c;
 
-    digits = 0;
+    if (!vb_mask_is_number(s)) {
 
-    for (i = 0; i < s->len; i++) {
-        c = s->data[i];
-
-        if (c >= '0' && c <= '9') {
-            digits++;
-
-        } else if (c != '+' && c != '-' && c != ' ' && c != '(' && c != ')'
-                   && c != '.')
-        {
-            /* not a number: a name, an address */
-
-            memset(dst, '*', s->len);
-            memcpy(dst, s->data, vb_min(s->len, 2));
-            return s->len;
+        for (i = 0; i < s->len; i++) {
+            c = s->data[i];
+            dst[i] = (i < 2 && c > 0x20 && c < 0x7f) ? c : '*';
         }
+
+        return s->len;
     }
 
-    for (i = 0; i < s->len; i++) {
-        c = s->data[i];
+    shown = 4;
 
-        if (c >= '0' && c <= '9') {
-            dst[i] = digits > 4 ? '*' : c;
-            digits--;
+    for (i = s->len; i; i--) {
+        c = s->data[i - 1];
 
-        } else {
-            dst[i] = c;
+        if (vb_twilio_is_digit(c)) {
+
+            if (shown) {
+                shown--;
+
+            } else {
+                c = '*';
+            }
         }
+
+        dst[i - 1] = c;
     }
 
     return s->len;
 }
 
 
-static size_t
-vb_twilio_call_add(u_char *dst, size_t n, const char *name,
-    const u_char *value, size_t len)
+static int
+vb_mask_is_number(const vb_str_t *s)
 {
-    size_t  size;
+    size_t  i;
+    u_char  c;
 
-    size = vb_twilio_call_at(dst, n, name);
+    for (i = 0; i < s->len; i++) {
+        c = s->data[i];
 
-    return size + vb_form_escape(dst ? dst + n + size : NULL, value, len);
-}
-
-
-static size_t
-vb_twilio_call_at(u_char *dst, size_t n, const char *s)
-{
-    size_t  len;
-
-    len = strlen(s);
-
-    if (dst) {
-        memcpy(dst + n, s, len);
-    }
-
-    return len;
-}
-
-
-/* a copy of a string, cut where the room ends, not within a character */
-
-static u_char *
-vb_twilio_answer_copy(vb_str_t *dst, u_char *p, u_char *last,
-    const vb_json_value_t *v)
-{
-    u_char    buf[2048];
-    size_t    len;
-    vb_str_t  src;
-
-    dst->data = p;
-
-    if (v->type != VB_JSON_STRING || v->text.len > sizeof(buf)) {
-        dst->len = 0;
-        return p;
-    }
-
-    src = v->text;
-    len = vb_json_unescape(buf, &src);
-
-    if (len > (size_t) (last - p)) {
-        len = last - p;
-
-        while (len && (buf[len] & 0xc0) == 0x80) {
-            len--;
+        if (!vb_twilio_is_digit(c) && c != '+' && c != '-' && c != '.'
+            && c != ' ' && c != '(' && c != ')')
+        {
+            return 0;
         }
     }
 
-    memcpy(p, buf, len);
-    dst->len = len;
-
-    return p + len;
+    return 1;
 }

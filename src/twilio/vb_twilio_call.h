@@ -32,11 +32,14 @@ size_t vb_twilio_call_create(u_char *dst, const vb_twilio_call_t *call);
 size_t vb_twilio_call_update(u_char *dst, const vb_str_t *twiml);
 
 
-/* an answer of either kind; strings are copies in buf */
+/*
+ * An answer of either kind; strings are copies in buf, without control
+ * characters, and may be logged and shown.
+ */
 typedef struct {
     vb_str_t         sid;              /* CA...; empty in an error */
-    vb_str_t         status;
-    vb_str_t         to;
+    vb_str_t         status;           /* at most 32 bytes */
+    vb_str_t         to;               /* at most 64 */
     int64_t          code;             /* Twilio's error code, or 0 */
     vb_str_t         message;          /* Twilio's, or empty */
     u_char           buf[1024];
@@ -45,8 +48,9 @@ typedef struct {
 
 /*
  * Reads an answer's JSON.  VB_OK with sid set (of Twilio's shape) or code or
- * message set; VB_ERROR when it is neither.  Control characters in message
- * are replaced by spaces and a long one is cut; it may be logged and shown.
+ * message set; VB_ERROR when it is neither, or not UTF-8.  A long string is
+ * cut.  An error of RFC 9457 is read too: its detail, or title, is the
+ * message.
  */
 int vb_twilio_answer_parse(vb_twilio_answer_t *a, const vb_str_t *body);
 
@@ -55,6 +59,8 @@ int vb_twilio_answer_parse(vb_twilio_answer_t *a, const vb_str_t *body);
 #define VB_TWILIO_NOT_IN_PROGRESS  21220
 #define VB_TWILIO_NOT_FOUND        20404
 
+
+#define VB_TWILIO_SID_LENGTH  34
 
 /* whether s is two given letters and 32 hex digits, e.g. "CA" */
 int vb_twilio_sid(const vb_str_t *s, const char *letters);
@@ -67,7 +73,7 @@ int vb_e164(const vb_str_t *s);
 /*
  * Masks a phone number for logs: every digit but the last four becomes *.
  * A value that is no number (a client name, a SIP address) is masked but
- * for its first two bytes.  dst has room for s->len; returns its length.
+ * for its first two bytes, and all that is not visible ASCII.  dst has room for s->len; returns its length.
  */
 size_t vb_mask_number(u_char *dst, const vb_str_t *s);
 

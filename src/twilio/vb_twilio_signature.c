@@ -1,45 +1,54 @@
 
-/* X-Twilio-Signature */
+/* Whether a request is Twilio's own: X-Twilio-Signature over what it signs */
 
 
 #include <stdlib.h>
-
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-
 #include <vb_base64.h>
 #include <vb_twilio_signature.h>
 
 
-/* a URL's parts; a candidate is scheme, host, port, target in this order */
-typedef struct {
-    vb_str_t         scheme;           /* with :// */
-    vb_str_t         host;             /* with user:password@, without port */
-    vb_str_t         port;             /* with its colon, or empty */
-    unsigned         tls:1;
-} vb_twilio_base_t;
+#define VB_TWILIO_SHA1    20
+#define VB_TWILIO_SHA256  32
 
 
+/*
+ * The parameters stand in the buffer behind room for the longest URL; each
+ * URL is put right before them, so that both are one text.
+ */
 typedef struct {
+    vb_str_t         scheme;           /* with its :// */
+    vb_str_t         host;             /* and user:password@, if any */
+    vb_str_t         port;             /* with its colon; empty: none */
+    vb_str_t         default_port;
+
+    vb_str_t         target;
+    vb_str_t         variant;          /* another form of it; empty: none */
+
+    vb_str_t         parameters;
+
     const vb_str_t  *signature;
     const vb_str_t  *tokens;
     size_t           ntokens;
-    u_char          *params;           /* right behind room for a URL */
-    size_t           nparams;          /* their length */
 } vb_twilio_check_t;
 
 
-static int vb_twilio_base(vb_twilio_base_t *b, const vb_twilio_signed_t *s);
-static size_t vb_twilio_params_length(const vb_twilio_signed_t *s);
-static size_t vb_twilio_params(u_char *dst, const vb_twilio_signed_t *s);
-static int vb_twilio_params_compare(const void *one, const void *two);
-static int vb_twilio_compare(const vb_str_t *a, const vb_str_t *b);
-static size_t vb_twilio_targets(vb_str_t targets[2], u_char *buf,
+static int vb_twilio_check_base(vb_twilio_check_t *c,
     const vb_twilio_signed_t *s);
-static int vb_twilio_try(const vb_twilio_check_t *check,
-    const vb_twilio_base_t *b, const vb_str_t *port, const vb_str_t *target);
-static int vb_twilio_body(const vb_twilio_signed_t *s);
+static void vb_twilio_check_variant(vb_twilio_check_t *c, u_char *buf,
+    int websocket);
+static void vb_twilio_check_parameters(vb_twilio_check_t *c, u_char *end,
+    const vb_twilio_signed_t *s);
+static int vb_twilio_fields_order(const void *one, const void *two);
+static int vb_twilio_order(const vb_str_t *one, const vb_str_t *two);
+
+static int vb_twilio_check_ports(vb_twilio_check_t *c,
+    const vb_str_t *target);
+static int vb_twilio_check_url(vb_twilio_check_t *c, const vb_str_t *port,
+    const vb_str_t *target);
+static int vb_twilio_check_body(const vb_twilio_signed_t *s);
 
 
 int
@@ -47,62 +56,44 @@ vb_twilio_signature_verify(const vb_twilio_signed_t *s,
     const vb_str_t *signature, const vb_str_t *tokens, size_t ntokens)
 {
     int                 rc;
-    u_char             *buf, *target;
-    size_t              i, j, room, ntargets, nports;
-    vb_str_t            targets[2], ports[4];
-    vb_twilio_base_t    base;
-    vb_twilio_check_t   check;
-
-    static const vb_str_t  none = vb_str("");
-    static const vb_str_t  http = vb_str(":80");
-    static const vb_str_t  https = vb_str(":443");
+    u_char             *buf;
+    size_t              i, size, variant;
+    vb_twilio_check_t   c;
 
     if (signature->len != VB_TWILIO_SIGNATURE_LENGTH
-        || vb_twilio_base(&base, s) != VB_OK
-        || (s->body && vb_twilio_body(s) != VB_OK))
+        || s->nfields > VB_FORM_MAX_FIELDS
+        || vb_twilio_check_base(&c, s) != VB_OK
+        || (s->body && vb_twilio_check_body(s) != VB_OK))
     {
         return VB_DECLINED;
     }
 
-    /* a target, escaped; a URL; the parameters */
+    c.signature = signature;
+    c.tokens = tokens;
+    c.ntokens = ntokens;
+    c.target = s->target;
 
-    room = s->base.len + 3 * s->target.len + 16;
+    /* the variant, the longest URL made of it, the parameters */
 
-    buf = malloc(3 * s->target.len + 16 + room + vb_twilio_params_length(s));
+    variant = 3 * s->target.len + 1;
+    size = variant + c.scheme.len + s->base.len + c.default_port.len + variant;
+
+    for (i = 0; i < s->nfields; i++) {
+        size += s->fields[i].name.len + s->fields[i].value.len;
+    }
+
+    buf = malloc(size);
     if (buf == NULL) {
         return VB_ERROR;
     }
 
-    target = buf;
+    vb_twilio_check_variant(&c, buf, s->websocket);
+    vb_twilio_check_parameters(&c, buf + size, s);
 
-    check.signature = signature;
-    check.tokens = tokens;
-    check.ntokens = ntokens;
-    check.params = buf + 3 * s->target.len + 16 + room;
-    check.nparams = vb_twilio_params(check.params, s);
+    rc = vb_twilio_check_ports(&c, &c.target);
 
-    ntargets = vb_twilio_targets(targets, target, s);
-
-    /* the SDKs' "with the port" of a wss URL has :80 */
-
-    nports = 0;
-    ports[nports++] = base.port;
-    ports[nports++] = base.tls ? https : http;
-
-    if (base.port.len) {
-        ports[nports++] = none;
-    }
-
-    if (s->websocket && base.tls) {
-        ports[nports++] = http;
-    }
-
-    rc = VB_DECLINED;
-
-    for (i = 0; i < ntargets && rc != VB_OK; i++) {
-        for (j = 0; j < nports && rc != VB_OK; j++) {
-            rc = vb_twilio_try(&check, &base, &ports[j], &targets[i]);
-        }
+    if (rc != VB_OK && c.variant.data) {
+        rc = vb_twilio_check_ports(&c, &c.variant);
     }
 
     free(buf);
@@ -112,267 +103,293 @@ vb_twilio_signature_verify(const vb_twilio_signed_t *s,
 
 
 static int
-vb_twilio_base(vb_twilio_base_t *b, const vb_twilio_signed_t *s)
+vb_twilio_check_base(vb_twilio_check_t *c, const vb_twilio_signed_t *s)
 {
-    u_char    *p, *last;
-    vb_str_t  *host;
+    u_char                 *p, *start, *last;
+    size_t                  len, tls;
 
-    static const vb_str_t  http = vb_str("http://");
-    static const vb_str_t  https = vb_str("https://");
-    static const vb_str_t  ws = vb_str("ws://");
-    static const vb_str_t  wss = vb_str("wss://");
+    static const vb_str_t   schemes[2][2] = {
+        { vb_str("http://"), vb_str("ws://") },
+        { vb_str("https://"), vb_str("wss://") }
+    };
+    static const vb_str_t   ports[2] = { vb_str(":80"), vb_str(":443") };
 
-    host = &b->host;
+    for (tls = 0; tls < 2; tls++) {
+        len = schemes[tls][0].len;
 
-    if (s->base.len > https.len
-        && memcmp(s->base.data, https.data, https.len) == 0)
-    {
-        b->tls = 1;
-        b->scheme = s->websocket ? wss : https;
-        host->data = s->base.data + https.len;
+        if (s->base.len > len
+            && memcmp(s->base.data, schemes[tls][0].data, len) == 0)
+        {
+            break;
+        }
+    }
 
-    } else if (s->base.len > http.len
-               && memcmp(s->base.data, http.data, http.len) == 0)
-    {
-        b->tls = 0;
-        b->scheme = s->websocket ? ws : http;
-        host->data = s->base.data + http.len;
-
-    } else {
+    if (tls == 2) {
         return VB_ERROR;
     }
 
+    c->scheme = schemes[tls][s->websocket];
+    c->default_port = ports[tls];
+
+    start = s->base.data + len;
     last = s->base.data + s->base.len;
 
-    host->len = last - host->data;
-    b->port.data = last;
-    b->port.len = 0;
-
-    for (p = last; p > host->data && p[-1] >= '0' && p[-1] <= '9'; p--) {
+    for (p = last; p > start && p[-1] >= '0' && p[-1] <= '9'; p--) {
         /* void */
     }
 
-    if (p < last && p > host->data && p[-1] == ':') {
-        b->port.data = p - 1;
-        b->port.len = last - b->port.data;
-        host->len -= b->port.len;
+    if (p == last || p == start || p[-1] != ':') {
+        p = last;
+
+    } else {
+        p--;
     }
+
+    c->host.data = start;
+    c->host.len = p - start;
+
+    c->port.data = p;
+    c->port.len = last - p;
 
     return VB_OK;
 }
 
 
-static size_t
-vb_twilio_params_length(const vb_twilio_signed_t *s)
+/*
+ * The other form the target may have been signed in: of a WebSocket's URL
+ * that with a slash more or less at its end, of others that with ' in the
+ * query escaped.
+ */
+
+static void
+vb_twilio_check_variant(vb_twilio_check_t *c, u_char *buf, int websocket)
 {
-    size_t  i, len;
+    int      query;
+    u_char  *p;
+    size_t   i;
 
-    len = 1;
-
-    for (i = 0; i < s->nfields; i++) {
-        len += s->fields[i].name.len + s->fields[i].value.len;
-    }
-
-    return len;
-}
-
-
-static size_t
-vb_twilio_params(u_char *dst, const vb_twilio_signed_t *s)
-{
-    u_char                 *p;
-    size_t                  i, n;
-    const vb_form_field_t  *sorted[VB_FORM_MAX_FIELDS];
-
-    p = dst;
-    n = vb_min(s->nfields, VB_FORM_MAX_FIELDS);
-
-    for (i = 0; i < n; i++) {
-        sorted[i] = &s->fields[i];
-    }
-
-    qsort(sorted, n, sizeof(sorted[0]), vb_twilio_params_compare);
-
-    for (i = 0; i < n; i++) {
-
-        /* the same name and value twice counts once */
-
-        if (i && vb_twilio_params_compare(&sorted[i - 1], &sorted[i]) == 0) {
-            continue;
-        }
-
-        memcpy(p, sorted[i]->name.data, sorted[i]->name.len);
-        p += sorted[i]->name.len;
-
-        memcpy(p, sorted[i]->value.data, sorted[i]->value.len);
-        p += sorted[i]->value.len;
-    }
-
-    return p - dst;
-}
-
-
-static int
-vb_twilio_params_compare(const void *one, const void *two)
-{
-    int                     rc;
-    const vb_form_field_t  *a, *b;
-
-    a = *(const vb_form_field_t *const *) one;
-    b = *(const vb_form_field_t *const *) two;
-
-    rc = vb_twilio_compare(&a->name, &b->name);
-
-    return rc ? rc : vb_twilio_compare(&a->value, &b->value);
-}
-
-
-static int
-vb_twilio_compare(const vb_str_t *a, const vb_str_t *b)
-{
-    int  rc;
-
-    rc = memcmp(a->data, b->data, vb_min(a->len, b->len));
-
-    return rc ? rc : (a->len > b->len) - (a->len < b->len);
-}
-
-
-/* the target as it came, and the other form it may have been signed in */
-
-static size_t
-vb_twilio_targets(vb_str_t targets[2], u_char *buf,
-    const vb_twilio_signed_t *s)
-{
-    size_t    i, query;
-    u_char   *p;
-    vb_str_t  target;
-
-    target = s->target;
-    targets[0] = target;
-    targets[1].data = buf;
-
-    if (s->websocket) {
-
-        if (target.len && target.data[target.len - 1] == '/') {
-            targets[1].data = target.data;
-            targets[1].len = target.len - 1;
-            return 2;
-        }
-
-        memcpy(buf, target.data, target.len);
-        buf[target.len] = '/';
-        targets[1].len = target.len + 1;
-        return 2;
-    }
+    c->variant.data = NULL;
+    c->variant.len = 0;
 
     p = buf;
     query = 0;
 
-    for (i = 0; i < target.len; i++) {
-        query |= target.data[i] == '?';
+    for (i = 0; i < c->target.len; i++) {
 
-        if (query && target.data[i] == '\'') {
+        if (c->target.data[i] == '?') {
+            query = 1;
+        }
+
+        if (query && !websocket && c->target.data[i] == '\'') {
             memcpy(p, "%27", 3);
             p += 3;
+            continue;
+        }
+
+        *p++ = c->target.data[i];
+    }
+
+    if (websocket) {
+
+        if (p > buf && p[-1] == '/') {
+            p--;
 
         } else {
-            *p++ = target.data[i];
+            *p++ = '/';
         }
     }
 
-    targets[1].len = p - buf;
+    if ((size_t) (p - buf) != c->target.len) {
+        c->variant.data = buf;
+        c->variant.len = p - buf;
+    }
+}
 
-    return targets[1].len == target.len ? 1 : 2;
+
+/* sorted by name and value, each pair once, up to the end of the buffer */
+
+static void
+vb_twilio_check_parameters(vb_twilio_check_t *c, u_char *end,
+    const vb_twilio_signed_t *s)
+{
+    size_t                  i;
+    const vb_form_field_t  *f, *last, *fields[VB_FORM_MAX_FIELDS];
+
+    for (i = 0; i < s->nfields; i++) {
+        fields[i] = &s->fields[i];
+    }
+
+    if (s->nfields) {
+        qsort(fields, s->nfields, sizeof(fields[0]), vb_twilio_fields_order);
+    }
+
+    c->parameters.data = end;
+    last = NULL;
+
+    for (i = s->nfields; i; i--) {
+        f = fields[i - 1];
+
+        if (last && vb_twilio_fields_order(&f, &last) == 0) {
+            continue;
+        }
+
+        c->parameters.data -= f->value.len;
+        memcpy(c->parameters.data, f->value.data, f->value.len);
+
+        c->parameters.data -= f->name.len;
+        memcpy(c->parameters.data, f->name.data, f->name.len);
+
+        last = f;
+    }
+
+    c->parameters.len = end - c->parameters.data;
 }
 
 
 static int
-vb_twilio_try(const vb_twilio_check_t *check, const vb_twilio_base_t *b,
-    const vb_str_t *port, const vb_str_t *target)
+vb_twilio_fields_order(const void *one, const void *two)
 {
-    u_char           *p, *data, mac[EVP_MAX_MD_SIZE];
-    u_char            text[VB_TWILIO_SIGNATURE_LENGTH + 1];
-    size_t            i;
-    unsigned int      len;
-    const vb_str_t   *part[4];
+    int                     rc;
+    const vb_form_field_t  *a, *b;
 
-    part[0] = &b->scheme;
-    part[1] = &b->host;
-    part[2] = port;
-    part[3] = target;
+    a = *(const vb_form_field_t * const *) one;
+    b = *(const vb_form_field_t * const *) two;
 
-    data = check->params;
+    rc = vb_twilio_order(&a->name, &b->name);
+
+    return rc ? rc : vb_twilio_order(&a->value, &b->value);
+}
+
+
+/* by bytes; a string stands before those it is the beginning of */
+
+static int
+vb_twilio_order(const vb_str_t *one, const vb_str_t *two)
+{
+    int  rc;
+
+    rc = memcmp(one->data, two->data, vb_min(one->len, two->len));
+
+    return rc ? rc : (one->len > two->len) - (one->len < two->len);
+}
+
+
+/* the URL as it is, without its port, with the default one */
+
+static int
+vb_twilio_check_ports(vb_twilio_check_t *c, const vb_str_t *target)
+{
+    int                    rc;
+
+    static const vb_str_t  none = vb_str("");
+
+    rc = vb_twilio_check_url(c, &c->port, target);
+
+    if (rc != VB_OK && c->port.len) {
+        rc = vb_twilio_check_url(c, &none, target);
+    }
+
+    if (rc != VB_OK) {
+        rc = vb_twilio_check_url(c, &c->default_port, target);
+    }
+
+    return rc;
+}
+
+
+static int
+vb_twilio_check_url(vb_twilio_check_t *c, const vb_str_t *port,
+    const vb_str_t *target)
+{
+    int              good;
+    u_char          *p, mac[VB_TWILIO_SHA1];
+    u_char           text[vb_base64_encoded_length(VB_TWILIO_SHA1)];
+    size_t           i, len;
+    const vb_str_t  *parts[4];
+
+    parts[0] = &c->scheme;
+    parts[1] = &c->host;
+    parts[2] = port;
+    parts[3] = target;
+
+    p = c->parameters.data;
 
     for (i = 4; i; i--) {
-        data -= part[i - 1]->len;
-        memcpy(data, part[i - 1]->data, part[i - 1]->len);
-    }
+        len = parts[i - 1]->len;
 
-    p = check->params + check->nparams;
-
-    for (i = 0; i < check->ntokens; i++) {
-
-        if (HMAC(EVP_sha1(), check->tokens[i].data, (int) check->tokens[i].len,
-                 data, p - data, mac, &len)
-            == NULL)
-        {
-            return VB_DECLINED;
-        }
-
-        (void) vb_base64_encode(text, mac, len);
-
-        if (CRYPTO_memcmp(text, check->signature->data,
-                          VB_TWILIO_SIGNATURE_LENGTH)
-            == 0)
-        {
-            return VB_OK;
+        if (len) {
+            p -= len;
+            memcpy(p, parts[i - 1]->data, len);
         }
     }
 
-    return VB_DECLINED;
+    len = c->parameters.data + c->parameters.len - p;
+    good = 0;
+
+    for (i = 0; i < c->ntokens; i++) {
+
+        /* anybody could sign with an empty one */
+
+        if (c->tokens[i].len == 0
+            || HMAC(EVP_sha1(), c->tokens[i].data, (int) c->tokens[i].len, p,
+                    len, mac, NULL)
+               == NULL)
+        {
+            continue;
+        }
+
+        vb_base64_encode(text, mac, VB_TWILIO_SHA1);
+
+        good |= (CRYPTO_memcmp(text, c->signature->data, sizeof(text)) == 0);
+    }
+
+    return good ? VB_OK : VB_DECLINED;
 }
 
 
-/* whether the query's bodySHA256 is that of the body */
+/* whether bodySHA256 in the query is that of the body */
 
 static int
-vb_twilio_body(const vb_twilio_signed_t *s)
+vb_twilio_check_body(const vb_twilio_signed_t *s)
 {
-    u_char                 digest[EVP_MAX_MD_SIZE], text[64], *p, *last;
-    size_t                 i;
-    unsigned int           len;
+    u_char                 *p, *end, digest[VB_TWILIO_SHA256];
+    u_char                  hex[2 * VB_TWILIO_SHA256];
+    size_t                  i;
 
-    static const vb_str_t  name = vb_str("bodySHA256=");
-    static const char      hex[] = "0123456789abcdef";
+    static const vb_str_t   name = vb_str("bodySHA256=");
+    static const char       digits[] = "0123456789abcdef";
 
-    if (EVP_Digest(s->body->data, s->body->len, digest, &len, EVP_sha256(),
+    if (EVP_Digest(s->body->data, s->body->len, digest, NULL, EVP_sha256(),
                    NULL)
         != 1)
     {
         return VB_ERROR;
     }
 
-    for (i = 0; i < len; i++) {
-        text[2 * i] = hex[digest[i] >> 4];
-        text[2 * i + 1] = hex[digest[i] & 0xf];
+    for (i = 0; i < VB_TWILIO_SHA256; i++) {
+        hex[2 * i] = digits[digest[i] >> 4];
+        hex[2 * i + 1] = digits[digest[i] & 0x0f];
     }
 
-    last = s->target.data + s->target.len;
+    if (s->target.len == 0) {
+        return VB_DECLINED;
+    }
 
-    for (p = s->target.data; (size_t) (last - p) >= name.len + sizeof(text);
-         p++)
-    {
-        if (p > s->target.data && (p[-1] == '?' || p[-1] == '&')
-            && memcmp(p, name.data, name.len) == 0)
-        {
+    p = memchr(s->target.data, '?', s->target.len);
+    end = s->target.data + s->target.len;
+
+    while (p && (size_t) (end - ++p) >= name.len + sizeof(hex)) {
+
+        if (memcmp(p, name.data, name.len) == 0) {
             p += name.len;
 
-            return CRYPTO_memcmp(p, text, sizeof(text)) == 0
-                   && (p + sizeof(text) == last || p[sizeof(text)] == '&')
-                   ? VB_OK : VB_ERROR;
+            return (CRYPTO_memcmp(p, hex, sizeof(hex)) == 0
+                    && (p + sizeof(hex) == end || p[sizeof(hex)] == '&'))
+                   ? VB_OK : VB_DECLINED;
         }
+
+        p = memchr(p, '&', end - p);
     }
 
-    return VB_ERROR;
+    return VB_DECLINED;
 }

@@ -11,6 +11,7 @@
 
 #include <vb_core.h>
 #include <vb_json.h>
+#include <vb_twilio_call.h>
 
 
 typedef enum {
@@ -59,8 +60,6 @@ int vb_twilio_message_parse(vb_twilio_message_t *m, const vb_str_t *text,
  * it wrote.  Nothing but the members Twilio names is ever written (31951).
  * A media message is prefix, base64 text, suffix.
  */
-
-#define VB_TWILIO_SID_LENGTH  34
 
 #define vb_twilio_media_length(base64_length)                                 \
     (sizeof("{\"event\":\"media\",\"streamSid\":\"\",\"media\":"              \

@@ -1,251 +1,293 @@
 
-/* TwiML: the document both call directions answer with */
+/* TwiML: XML that is well-formed whatever the values are */
 
 
 #include <stdio.h>
-
 #include <vb_twiml.h>
+#include <vb_utf8.h>
+#include <vb_writer.h>
 
 
-/* a writer that counts, and writes as long as there is room */
-typedef struct {
-    u_char          *dst;              /* NULL: only count */
-    size_t           size;
-    size_t           len;
-} vb_twiml_out_t;
+static size_t vb_xml_char(const u_char *p, const u_char *end);
+static const char *vb_xml_entity(u_char c);
+static void vb_xml_write(vb_writer_t *w, const u_char *src, size_t len,
+    int escape);
 
-
-static void vb_twiml_add(vb_twiml_out_t *out, const void *data, size_t len);
-static void vb_twiml_text(vb_twiml_out_t *out, const u_char *data, size_t len);
-static void vb_twiml_parameter(vb_twiml_out_t *out,
-    const vb_twiml_parameter_t *p);
-static size_t vb_twiml_cut(const u_char *data, size_t len, size_t max);
-static ssize_t vb_twiml_done(vb_twiml_out_t *out);
-
-
-#define vb_twiml_literal(out, s)  vb_twiml_add(out, s, sizeof(s) - 1)
+static int vb_twiml_parameter(vb_writer_t *w, const vb_twiml_parameter_t *p);
+static size_t vb_twiml_cut(const vb_str_t *s, size_t max);
+static int vb_twiml_is_document(const vb_str_t *s);
+static ssize_t vb_twiml_length(const vb_writer_t *w);
 
 
 size_t
 vb_xml_escape(u_char *dst, const u_char *src, size_t len)
 {
-    size_t       i, n, size;
-    const char  *s;
+    vb_writer_t  w;
 
-    n = 0;
+    vb_writer_init(&w, dst);
+    vb_xml_write(&w, src, len, 1);
 
-    for (i = 0; i < len; i++) {
-
-        switch (src[i]) {
-
-        case '&':
-            s = "&amp;";
-            break;
-
-        case '<':
-            s = "&lt;";
-            break;
-
-        case '>':
-            s = "&gt;";
-            break;
-
-        case '"':
-            s = "&quot;";
-            break;
-
-        case '\'':
-            s = "&#39;";
-            break;
-
-        case '\t':
-            s = "&#9;";
-            break;
-
-        case '\n':
-            s = "&#10;";
-            break;
-
-        case '\r':
-            s = "&#13;";
-            break;
-
-        default:
-
-            if (src[i] >= 0x20) {
-                if (dst) {
-                    dst[n] = src[i];
-                }
-
-                n++;
-            }
-
-            continue;
-        }
-
-        size = strlen(s);
-
-        if (dst) {
-            memcpy(dst + n, s, size);
-        }
-
-        n += size;
-    }
-
-    return n;
+    return w.len;
 }
 
 
 ssize_t
 vb_twiml_stream(u_char *dst, size_t size, const vb_twiml_stream_t *s)
 {
-    size_t          i;
-    vb_twiml_out_t  out;
+    size_t       i;
+    vb_writer_t  w;
 
-    out.dst = dst;
-    out.size = size;
-    out.len = 0;
+    w.dst = dst;
+    w.size = size;
+    w.len = 0;
 
-    vb_twiml_literal(&out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
-                           "<Response><Connect><Stream url=\"");
-    vb_twiml_text(&out, s->url.data, s->url.len);
+    vb_write_literal(&w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
+                         "<Response><Connect><Stream url=\"");
+    vb_xml_write(&w, s->url.data, s->url.len, 1);
 
     if (s->status_callback.len) {
-        vb_twiml_literal(&out, "\" statusCallback=\"");
-        vb_twiml_text(&out, s->status_callback.data, s->status_callback.len);
+        vb_write_literal(&w, "\" statusCallback=\"");
+        vb_xml_write(&w, s->status_callback.data, s->status_callback.len, 1);
     }
 
-    vb_twiml_literal(&out, "\">");
+    vb_write_literal(&w, "\">");
 
     for (i = 0; i < s->n; i++) {
-        vb_twiml_parameter(&out, &s->parameters[i]);
+        if (vb_twiml_parameter(&w, &s->parameters[i]) != VB_OK) {
+            return VB_ERROR;
+        }
     }
 
-    vb_twiml_literal(&out, "</Stream></Connect></Response>");
+    vb_write_literal(&w, "</Stream></Connect></Response>");
 
-    return vb_twiml_done(&out);
+    return vb_twiml_length(&w);
 }
 
 
 ssize_t
 vb_twiml_verbs(u_char *dst, size_t size, const vb_str_t *verbs)
 {
-    u_char          *p, *last;
-    vb_twiml_out_t   out;
+    int          document;
+    vb_str_t     s;
+    vb_writer_t  w;
 
-    out.dst = dst;
-    out.size = size;
-    out.len = 0;
+    w.dst = dst;
+    w.size = size;
+    w.len = 0;
 
-    p = verbs->data;
-    last = p + verbs->len;
+    s = *verbs;
 
-    while (p < last && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n')) {
-        p++;
-    }
+    /* an XML declaration must be the very first */
 
-    if ((last - p >= 5 && memcmp(p, "<?xml", 5) == 0)
-        || (last - p >= 9 && memcmp(p, "<Response", 9) == 0))
+    while (s.len && (s.data[0] == ' ' || s.data[0] == '\t'
+                     || s.data[0] == '\r' || s.data[0] == '\n'))
     {
-        vb_twiml_add(&out, p, last - p);
-
-    } else {
-        vb_twiml_literal(&out, "<Response>");
-        vb_twiml_add(&out, p, last - p);
-        vb_twiml_literal(&out, "</Response>");
+        s.data++;
+        s.len--;
     }
 
-    return vb_twiml_done(&out);
+    document = vb_twiml_is_document(&s);
+
+    if (!document) {
+        vb_write_literal(&w, "<Response>");
+    }
+
+    vb_xml_write(&w, s.data, s.len, 0);
+
+    if (!document) {
+        vb_write_literal(&w, "</Response>");
+    }
+
+    return vb_twiml_length(&w);
 }
 
 
-static void
-vb_twiml_parameter(vb_twiml_out_t *out, const vb_twiml_parameter_t *p)
+static int
+vb_twiml_parameter(vb_writer_t *w, const vb_twiml_parameter_t *p)
 {
-    int       suffix;
-    char      number[16];
-    u_char   *data;
-    size_t    len, n, i;
+    char      suffix[16];
+    size_t    n, len, used;
+    unsigned  part;
+    vb_str_t  rest;
 
-    data = p->value.data;
-    len = p->value.len;
+    rest = p->value;
+    len = 0;
 
-    for (i = 1; len; i++) {
+    for (part = 2; rest.len; part++) {
 
-        suffix = i == 1 ? 0
-                        : snprintf(number, sizeof(number), "_%u", (unsigned) i);
+        used = p->name.len + len;
 
-        if (p->name.len + suffix + 4 >= VB_TWIML_MAX_PARAMETER) {
+        /* the longest character of UTF-8 has four bytes */
 
-            /* no room for a character behind such a name */
-
-            out->len = out->size + 1;
-            return;
+        if (used + 4 >= VB_TWIML_MAX_PARAMETER) {
+            return VB_ERROR;
         }
 
-        n = vb_twiml_cut(data, len, VB_TWIML_MAX_PARAMETER - 1 - p->name.len
-                                    - suffix);
+        n = vb_twiml_cut(&rest, VB_TWIML_MAX_PARAMETER - 1 - used);
 
-        vb_twiml_literal(out, "<Parameter name=\"");
-        vb_twiml_text(out, p->name.data, p->name.len);
-        vb_twiml_add(out, number, suffix);
-        vb_twiml_literal(out, "\" value=\"");
-        vb_twiml_text(out, data, n);
-        vb_twiml_literal(out, "\"/>");
+        vb_write_literal(w, "<Parameter name=\"");
+        vb_xml_write(w, p->name.data, p->name.len, 1);
+        vb_write(w, suffix, len);
+        vb_write_literal(w, "\" value=\"");
+        vb_xml_write(w, rest.data, n, 1);
+        vb_write_literal(w, "\"/>");
 
-        data += n;
-        len -= n;
+        rest.data += n;
+        rest.len -= n;
+
+        len = snprintf(suffix, sizeof(suffix), "_%u", part);
     }
+
+    return VB_OK;
 }
 
 
-/* at most max of len bytes, not within a UTF-8 character */
+/* how much of s fits max bytes and ends with a whole character */
 
 static size_t
-vb_twiml_cut(const u_char *data, size_t len, size_t max)
+vb_twiml_cut(const vb_str_t *s, size_t max)
 {
     size_t  n;
 
-    if (len <= max) {
-        return len;
+    if (s->len <= max) {
+        return s->len;
     }
 
-    for (n = max; n > max - 3 && (data[n] & 0xc0) == 0x80; n--) {
-        /* void */
+    for (n = max; n > max - 4; n--) {
+        if ((s->data[n] & 0xc0) != 0x80) {
+            return n;
+        }
     }
 
-    return (data[n] & 0xc0) == 0x80 ? max : n;
+    /* no UTF-8, of which vb_xml_write() will leave nothing */
+
+    return max;
 }
 
 
-static void
-vb_twiml_add(vb_twiml_out_t *out, const void *data, size_t len)
+static int
+vb_twiml_is_document(const vb_str_t *s)
 {
-    if (out->dst && out->len + len <= out->size) {
-        memcpy(out->dst + out->len, data, len);
+    u_char  c;
+
+    static const char  declaration[] = "<?xml";
+    static const char  root[] = "<Response";
+
+    if (s->len > sizeof(declaration) - 1
+        && memcmp(s->data, declaration, sizeof(declaration) - 1) == 0)
+    {
+        return 1;
     }
 
-    out->len += len;
-}
-
-
-static void
-vb_twiml_text(vb_twiml_out_t *out, const u_char *data, size_t len)
-{
-    size_t  n;
-
-    n = vb_xml_escape(NULL, data, len);
-
-    if (out->dst && out->len + n <= out->size) {
-        (void) vb_xml_escape(out->dst + out->len, data, len);
+    if (s->len < sizeof(root) || memcmp(s->data, root, sizeof(root) - 1) != 0) {
+        return 0;
     }
 
-    out->len += n;
+    /* and not an element whose name only begins like this */
+
+    c = s->data[sizeof(root) - 1];
+
+    return c == '>' || c == '/' || c == ' ' || c == '\t' || c == '\r'
+           || c == '\n';
 }
 
 
 static ssize_t
-vb_twiml_done(vb_twiml_out_t *out)
+vb_twiml_length(const vb_writer_t *w)
 {
-    return out->len > out->size ? VB_ERROR : (ssize_t) out->len;
+    return (w->len <= w->size) ? (ssize_t) w->len : VB_ERROR;
+}
+
+
+/* writes what XML 1.0 can hold of src, and nothing else */
+
+static void
+vb_xml_write(vb_writer_t *w, const u_char *src, size_t len, int escape)
+{
+    size_t         n;
+    const char    *entity;
+    const u_char  *p, *start, *end;
+
+    if (len == 0) {
+        return;
+    }
+
+    start = src;
+    end = src + len;
+
+    /* characters that stay as they are go out together */
+
+    for (p = src; p < end; p += n ? n : 1) {
+
+        n = vb_xml_char(p, end);
+        entity = (n == 1 && escape) ? vb_xml_entity(*p) : NULL;
+
+        if (n && entity == NULL) {
+            continue;
+        }
+
+        vb_write(w, start, p - start);
+        start = p + 1;
+
+        if (entity) {
+            vb_write(w, entity, strlen(entity));
+        }
+    }
+
+    vb_write(w, start, end - start);
+}
+
+
+static const char *
+vb_xml_entity(u_char c)
+{
+    switch (c) {
+    case '&':  return "&amp;";
+    case '<':  return "&lt;";
+    case '>':  return "&gt;";
+    case '"':  return "&quot;";
+    case '\'': return "&#39;";
+    case '\t': return "&#9;";
+    case '\n': return "&#10;";
+    case '\r': return "&#13;";
+    }
+
+    return NULL;
+}
+
+
+/*
+ * The length of the character at p, or 0 when it is none of XML 1.0, section
+ * 2.2: not UTF-8, a control character, U+FFFE or U+FFFF.
+ */
+
+static size_t
+vb_xml_char(const u_char *p, const u_char *end)
+{
+    size_t    n;
+    uint32_t  state;
+
+    if (*p < 0x80) {
+        return *p >= 0x20 || *p == '\t' || *p == '\n' || *p == '\r';
+    }
+
+    state = 0;
+    n = 0;
+
+    do {
+        if (n == (size_t) (end - p)
+            || vb_utf8_check(&state, p + n, 1) != VB_OK)
+        {
+            return 0;
+        }
+
+        n++;
+
+    } while (state);
+
+    if (n == 3 && p[0] == 0xef && p[1] == 0xbf && p[2] >= 0xbe) {
+        return 0;
+    }
+
+    return n;
 }

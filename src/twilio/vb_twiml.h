@@ -37,9 +37,9 @@ typedef struct {
 
 /*
  * Escapes len bytes for an attribute value or text: & < > " ' as entities;
- * TAB, LF and CR as character references; other control characters, which
- * XML 1.0 has no way to write, are dropped.  Returns the length; with dst
- * NULL only counts.
+ * TAB, LF and CR as character references.  What XML 1.0 has no way to write
+ * (other control characters, U+FFFE, U+FFFF, bytes that are not UTF-8) is
+ * dropped.  Returns the length; with dst NULL only counts.
  */
 size_t vb_xml_escape(u_char *dst, const u_char *src, size_t len);
 
@@ -48,13 +48,17 @@ size_t vb_xml_escape(u_char *dst, const u_char *src, size_t len);
  * Writes the document to dst (size bytes).  A parameter longer than one may
  * be is cut, never within a UTF-8 character, over NAME, NAME_2, NAME_3 ...
  * Returns the length; with dst NULL only counts.  VB_ERROR: does not fit
- * size.
+ * size, or a name leaves no room for a value.
  */
 ssize_t vb_twiml_stream(u_char *dst, size_t size, const vb_twiml_stream_t *s);
 
 
-/* the same check and escaping for verbs of the operator's own: writes
- * <Response>verbs</Response> unless verbs is a whole document already */
+/*
+ * The same for verbs of the operator's own, which are XML already: they go
+ * out as they are, but for what XML has no way to write.  Writes
+ * <Response>verbs</Response> unless verbs is a whole document already, that
+ * is, begins with an XML declaration or <Response>.
+ */
 ssize_t vb_twiml_verbs(u_char *dst, size_t size, const vb_str_t *verbs);
 
 

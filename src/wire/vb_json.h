@@ -93,6 +93,13 @@ size_t vb_json_unescape(u_char *dst, const vb_str_t *src);
 
 
 /*
+ * The same for a log or an error's text: at most size bytes, cut between
+ * characters, and control characters (C0, DEL, C1) become spaces.
+ */
+size_t vb_json_print(u_char *dst, size_t size, const vb_str_t *src);
+
+
+/*
  * Escapes len bytes for use between quotes: ", \ and control characters;
  * all else passes.  Returns the length written, or with dst NULL the length
  * needed (at most 6 * len).

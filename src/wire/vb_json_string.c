@@ -96,6 +96,54 @@ vb_json_unescape(u_char *dst, const vb_str_t *src)
 }
 
 
+size_t
+vb_json_print(u_char *dst, size_t size, const vb_str_t *src)
+{
+    size_t         n, len;
+    u_char         c[4];
+    const u_char  *p, *end;
+
+    len = 0;
+
+    if (src->len == 0) {
+        return 0;
+    }
+
+    p = src->data;
+    end = p + src->len;
+
+    while (p < end) {
+
+        if (*p == '\\') {
+            n = vb_json_unescape_one(c, &p, end) - c;
+
+        } else {
+            n = 0;
+
+            do {
+                c[n++] = *p++;
+            } while (n < 4 && p < end && c[0] >= 0xc0 && (*p & 0xc0) == 0x80);
+        }
+
+        if ((n == 1 && (c[0] < 0x20 || c[0] == 0x7f))
+            || (n == 2 && c[0] == 0xc2 && c[1] < 0xa0))
+        {
+            c[0] = ' ';
+            n = 1;
+        }
+
+        if (n > size - len) {
+            break;
+        }
+
+        memcpy(dst + len, c, n);
+        len += n;
+    }
+
+    return len;
+}
+
+
 /* *pos is at a backslash, and after this behind its escape */
 
 static u_char *
