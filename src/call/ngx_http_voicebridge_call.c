@@ -1,5 +1,5 @@
 
-/* The life of a call: states, events and deadlines */
+/* The life of a call: states and events */
 
 
 #include <ngx_config.h>
@@ -16,9 +16,6 @@
 static void ngx_http_voicebridge_call_handler(ngx_http_request_t *r);
 static void ngx_http_voicebridge_call_peer_handler(
     ngx_http_voicebridge_agent_peer_t *peer);
-static void ngx_http_voicebridge_call_timer_handler(ngx_event_t *ev);
-static void ngx_http_voicebridge_call_deadlines(
-    ngx_http_voicebridge_call_t *call);
 static ngx_int_t ngx_http_voicebridge_call_flush_header(
     ngx_http_voicebridge_call_t *call);
 static ngx_uint_t ngx_http_voicebridge_call_phone(
@@ -26,8 +23,6 @@ static ngx_uint_t ngx_http_voicebridge_call_phone(
 static ngx_uint_t ngx_http_voicebridge_call_agent(
     ngx_http_voicebridge_call_t *call);
 static ngx_uint_t ngx_http_voicebridge_call_queues(
-    ngx_http_voicebridge_call_t *call);
-static ngx_uint_t ngx_http_voicebridge_call_phone_paused(
     ngx_http_voicebridge_call_t *call);
 static void ngx_http_voicebridge_call_flush(ngx_http_voicebridge_call_t *call);
 static void ngx_http_voicebridge_call_wait(ngx_http_voicebridge_call_t *call,
@@ -38,7 +33,7 @@ static void ngx_http_voicebridge_call_cleanup(void *data);
 ngx_int_t
 ngx_http_voicebridge_call_start(ngx_http_request_t *r,
     ngx_http_voicebridge_ctx_t *ctx, ngx_str_t auth_tokens[2],
-    ngx_uint_t ntokens)
+    ngx_uint_t ntokens, ngx_http_voicebridge_twiml_pt twiml)
 {
     ngx_connection_t                  *c;
     ngx_http_cleanup_t                *cln;
@@ -62,6 +57,7 @@ ngx_http_voicebridge_call_start(ngx_http_request_t *r,
     call->auth_tokens[0] = auth_tokens[0];
     call->auth_tokens[1] = auth_tokens[1];
     call->ntokens = ntokens;
+    call->twiml = twiml;
     call->interrupted = -1;
     call->accepted = ngx_current_msec;
     call->played = ngx_current_msec;
@@ -181,69 +177,6 @@ ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call)
 }
 
 
-void
-ngx_http_voicebridge_call_arm(ngx_http_voicebridge_call_t *call)
-{
-    ngx_msec_t      next, now;
-    ngx_msec_int_t  left;
-
-    now = ngx_current_msec;
-
-    switch (call->state) {
-
-    case NGX_HTTP_VOICEBRIDGE_ACCEPTED:
-        next = call->accepted + call->conf->start_timeout;
-        break;
-
-    case NGX_HTTP_VOICEBRIDGE_CONNECTING:
-    case NGX_HTTP_VOICEBRIDGE_INITIATED:
-        next = call->connecting + call->conf->connect_timeout;
-        break;
-
-    case NGX_HTTP_VOICEBRIDGE_LIVE:
-        next = call->accepted + call->conf->max_call_duration;
-        next = now + ngx_min((ngx_msec_int_t) (next - now),
-                             (ngx_msec_int_t)
-                             (call->agent.last_read
-                              + (call->agent_pinged
-                                 ? NGX_HTTP_VOICEBRIDGE_AGENT_DEAD
-                                 : NGX_HTTP_VOICEBRIDGE_AGENT_PING) - now));
-        break;
-
-    default:
-        next = call->deadline;
-    }
-
-    left = next - now;
-
-    if (call->state < NGX_HTTP_VOICEBRIDGE_CLOSING
-        && call->state > NGX_HTTP_VOICEBRIDGE_ACCEPTED)
-    {
-        left = ngx_min(left, (ngx_msec_int_t)
-                             (call->phone.last_read
-                              + call->conf->stream_timeout - now));
-    }
-
-    if (call->agent_closing) {
-        left = ngx_min(left, (ngx_msec_int_t) (call->agent_deadline - now));
-    }
-
-    left = ngx_max(left, 1);
-
-    /* a timer that fires too early finds nothing to do and is set again */
-
-    if (call->timer.timer_set) {
-        if ((ngx_msec_int_t) (call->timer.timer.key - now) <= left) {
-            return;
-        }
-
-        ngx_del_timer(&call->timer);
-    }
-
-    ngx_add_timer(&call->timer, (ngx_msec_t) left);
-}
-
-
 static void
 ngx_http_voicebridge_call_handler(ngx_http_request_t *r)
 {
@@ -275,133 +208,10 @@ ngx_http_voicebridge_call_peer_handler(ngx_http_voicebridge_agent_peer_t *peer)
         ngx_http_voicebridge_agent_opened(call);
 
     } else if (peer->connection && peer->connection->close) {
-
-        /* worker_shutdown_timeout is over */
-
-        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_SHUTDOWN,
-                                 NULL);
+        ngx_http_voicebridge_call_exiting(call, peer->connection);
     }
 
     ngx_http_voicebridge_call_pump(call);
-}
-
-
-static void
-ngx_http_voicebridge_call_timer_handler(ngx_event_t *ev)
-{
-    ngx_connection_t              *c;
-    ngx_http_request_t            *r;
-    ngx_http_voicebridge_call_t   *call;
-    ngx_http_voicebridge_ident_t  *ident;
-
-    ident = ev->data;
-    call = ident->data;
-    r = call->request;
-    c = r->connection;
-
-    ngx_http_set_log_request(c->log, r);
-
-    ev->timedout = 0;
-
-    ngx_http_voicebridge_call_deadlines(call);
-    ngx_http_voicebridge_call_pump(call);
-
-    ngx_http_run_posted_requests(c);
-}
-
-
-static void
-ngx_http_voicebridge_call_deadlines(ngx_http_voicebridge_call_t *call)
-{
-    ngx_msec_t  now;
-
-#define ngx_http_voicebridge_over(moment)                                     \
-    ((ngx_msec_int_t) ((moment) - now) <= 0)
-
-    now = ngx_current_msec;
-
-    if (call->agent_closing && ngx_http_voicebridge_over(call->agent_deadline))
-    {
-        call->agent.eof = 1;
-    }
-
-    if (call->state >= NGX_HTTP_VOICEBRIDGE_DRAINING) {
-        return;
-    }
-
-    if (call->state == NGX_HTTP_VOICEBRIDGE_ACCEPTED) {
-        if (ngx_http_voicebridge_over(call->accepted
-                                      + call->conf->start_timeout))
-        {
-            ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_NO_START,
-                                     NULL);
-        }
-
-        return;
-    }
-
-    /* a phone that is not being read is not silent */
-
-    if (ngx_http_voicebridge_call_phone_paused(call)) {
-        call->phone.last_read = now;
-    }
-
-    if (ngx_http_voicebridge_over(call->phone.last_read
-                                  + call->conf->stream_timeout)
-        && !call->phone.connection->read->ready)
-    {
-        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_CALLER_SILENT,
-                                 "%Ms without a frame",
-                                 call->conf->stream_timeout);
-        return;
-    }
-
-    if (ngx_http_voicebridge_over(call->accepted
-                                  + call->conf->max_call_duration))
-    {
-        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_TOO_LONG,
-                                 NULL);
-        return;
-    }
-
-    if (call->state < NGX_HTTP_VOICEBRIDGE_LIVE) {
-        if (ngx_http_voicebridge_over(call->connecting
-                                      + call->conf->connect_timeout))
-        {
-            ngx_http_voicebridge_end(call,
-                                     NGX_HTTP_VOICEBRIDGE_END_AGENT_TIMEOUT,
-                                     "no metadata within %Mms",
-                                     call->conf->connect_timeout);
-        }
-
-        return;
-    }
-
-    if (call->speech.len) {
-        call->agent.last_read = now;
-    }
-
-    if (ngx_http_voicebridge_over(call->agent.last_read
-                                  + NGX_HTTP_VOICEBRIDGE_AGENT_DEAD))
-    {
-        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_AGENT_SILENT,
-                                 NULL);
-
-    } else if (!call->agent_pinged
-               && ngx_http_voicebridge_over(call->agent.last_read
-                                            + NGX_HTTP_VOICEBRIDGE_AGENT_PING))
-    {
-        call->agent_pinged = 1;
-
-        if (ngx_http_voicebridge_leg_urgent(&call->agent, VB_WS_PING,
-                                            (u_char *) "", 0)
-            != NGX_OK)
-        {
-            ngx_http_voicebridge_end(call,
-                                   NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
-                                   NULL);
-        }
-    }
 }
 
 
@@ -615,7 +425,7 @@ ngx_http_voicebridge_call_queues(ngx_http_voicebridge_call_t *call)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_voicebridge_call_phone_paused(ngx_http_voicebridge_call_t *call)
 {
     if (call->phone.eof || call->phone.close_received) {

@@ -3,7 +3,8 @@
  * One call: a phone, an agent, and what lies between them.
  *
  *   _call.c   its life: states, events, deadlines
- *   _agent.c  the way to the agent, and what the agent says
+ *   _agent.c  the way to the agent; _agent_message.c  what it says
+ *   _timer.c  deadlines
  *   _phone.c  what the phone says
  *   _media.c  audio, both ways
  *   _end.c    the one way out
@@ -70,9 +71,19 @@ typedef enum {
     NGX_HTTP_VOICEBRIDGE_END_AGENT_UNREACHABLE,
     NGX_HTTP_VOICEBRIDGE_END_AGENT_TIMEOUT,
     NGX_HTTP_VOICEBRIDGE_END_TOO_LONG,
+    NGX_HTTP_VOICEBRIDGE_END_HANDOFF,
     NGX_HTTP_VOICEBRIDGE_END_SHUTDOWN,
     NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR
 } ngx_http_voicebridge_cause_t;
+
+
+/*
+ * TwiML that opens a media stream for the call once more, with a fresh
+ * token: the handlers know how.  As ngx_http_voicebridge_twiml().
+ */
+typedef ngx_int_t (*ngx_http_voicebridge_twiml_pt)(ngx_http_request_t *r,
+    ngx_http_voicebridge_ctx_t *ctx, ngx_str_t *dynamic_variables, size_t max,
+    ngx_str_t *twiml);
 
 
 typedef struct {
@@ -93,6 +104,7 @@ typedef struct {
     ngx_http_request_t                *request;
     ngx_http_voicebridge_loc_conf_t   *conf;
     ngx_http_voicebridge_ctx_t        *ctx;        /* SIDs, counts */
+    ngx_http_voicebridge_twiml_pt      twiml;
     vb_resampler_bank_t               *bank;
     ngx_shm_zone_t                    *zone;
 
@@ -136,14 +148,15 @@ typedef struct {
                                                       agent */
     ngx_msec_t                         deadline;   /* of DRAINING and on */
     ngx_msec_t                         agent_deadline; /* its closing */
+    ngx_msec_t                         handoff;    /* when exiting */
 
+    unsigned                           exiting:1;  /* handoff is set */
     unsigned                           retried:1;
     unsigned                           agent_closing:1;
     unsigned                           agent_pinged:1;
     unsigned                           stopped:1;  /* Twilio's stop came */
     unsigned                           mark_sent:1;
     unsigned                           mark_back:1;
-    unsigned                           fallback_done:1;
     unsigned                           pumping:1;
 } ngx_http_voicebridge_call_t;
 
@@ -157,7 +170,7 @@ typedef struct {
  */
 ngx_int_t ngx_http_voicebridge_call_start(ngx_http_request_t *r,
     ngx_http_voicebridge_ctx_t *ctx, ngx_str_t auth_tokens[2],
-    ngx_uint_t ntokens);
+    ngx_uint_t ntokens, ngx_http_voicebridge_twiml_pt twiml);
 
 /* moves everything that can be moved, then waits for what is next */
 void ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call);
@@ -165,8 +178,25 @@ void ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call);
 /* puts the request's handlers back after core has taken them away */
 void ngx_http_voicebridge_call_set_handlers(ngx_http_voicebridge_call_t *call);
 
+/*
+ * Whether the phone must not be read for now: what it sends has nowhere to
+ * go.
+ */
+ngx_uint_t ngx_http_voicebridge_call_phone_paused(
+    ngx_http_voicebridge_call_t *call);
+
+
+/* _timer.c */
+
+/* the timer's handler */
+void ngx_http_voicebridge_call_timer_handler(ngx_event_t *ev);
+
 /* sees to it that the timer fires no later than the next deadline */
 void ngx_http_voicebridge_call_arm(ngx_http_voicebridge_call_t *call);
+
+/* core has a word for the agent's connection: the worker is to exit */
+void ngx_http_voicebridge_call_exiting(ngx_http_voicebridge_call_t *call,
+    ngx_connection_t *c);
 
 
 /* _agent.c */
@@ -188,6 +218,11 @@ void ngx_http_voicebridge_agent_closing(
 /* the agent's socket ended without a Close, or broke RFC 6455 */
 void ngx_http_voicebridge_agent_lost(ngx_http_voicebridge_call_t *call);
 void ngx_http_voicebridge_agent_violation(ngx_http_voicebridge_call_t *call);
+
+
+/* _agent_message.c: one text message */
+void ngx_http_voicebridge_agent_message(ngx_http_voicebridge_call_t *call,
+    ngx_str_t *text);
 
 
 /* _phone.c */

@@ -19,7 +19,7 @@ typedef struct {
     ngx_uint_t   agent;           /* status of the Close to the agent */
     ngx_uint_t   phone;           /* and to the phone; 0: call->phone_status */
     unsigned     drain:1;         /* the caller hears all that was sent */
-    unsigned     fallback:1;      /* then voicebridge_fallback_twiml */
+    unsigned     redirect:1;      /* then other TwiML is put on the call */
 } ngx_http_voicebridge_ending_t;
 
 
@@ -29,9 +29,11 @@ static void ngx_http_voicebridge_end_drained(
     ngx_http_voicebridge_call_t *call);
 static ngx_int_t ngx_http_voicebridge_end_redirect(
     ngx_http_voicebridge_call_t *call);
-static ngx_int_t ngx_http_voicebridge_end_redirect_body(
-    ngx_http_voicebridge_call_t *call, ngx_str_t *verbs, ngx_pool_t *pool,
-    ngx_str_t *body);
+static ngx_int_t ngx_http_voicebridge_end_twiml(
+    ngx_http_voicebridge_call_t *call, ngx_str_t *twiml);
+static ngx_int_t ngx_http_voicebridge_end_request(
+    ngx_http_voicebridge_call_t *call, ngx_http_voicebridge_fetch_t *f,
+    ngx_str_t *twiml);
 static void ngx_http_voicebridge_end_redirected(
     ngx_http_voicebridge_fetch_t *f);
 static void ngx_http_voicebridge_end_phone(ngx_http_voicebridge_call_t *call);
@@ -88,6 +90,9 @@ static ngx_http_voicebridge_ending_t  ngx_http_voicebridge_endings[] = {
     { "too_long", "the call reached voicebridge_max_call_duration",
       NGX_LOG_WARN, 1000, 1000, 0, 0 },
 
+    { "handed_off", "this worker has to exit: the call goes to another",
+      NGX_LOG_INFO, 1001, 1001, 0, 1 },
+
     { "shutdown", "this worker had to exit",
       NGX_LOG_WARN, 1001, 1001, 0, 0 },
 
@@ -102,6 +107,7 @@ ngx_http_voicebridge_end(ngx_http_voicebridge_call_t *call,
 {
     u_char                         *p;
     va_list                         args;
+    ngx_msec_int_t                  queued;
     ngx_http_voicebridge_ending_t  *e;
 
     if (call->state == NGX_HTTP_VOICEBRIDGE_DONE) {
@@ -140,13 +146,17 @@ ngx_http_voicebridge_end(ngx_http_voicebridge_call_t *call,
 
     ngx_http_voicebridge_end_agent(call, e->agent);
 
-    if (e->drain && !call->phone.eof
-        && (ngx_msec_int_t) (call->played - ngx_current_msec) > 0
+    /* also where all should have been played: the way to Twilio is long */
+
+    if (e->drain && call->agent_bytes && !call->phone.eof
         && ngx_http_voicebridge_media_mark(call) == NGX_OK)
     {
+        queued = call->played - ngx_current_msec;
+
         call->mark_sent = 1;
         call->state = NGX_HTTP_VOICEBRIDGE_DRAINING;
-        call->deadline = call->played + NGX_HTTP_VOICEBRIDGE_DRAIN_MARGIN;
+        call->deadline = ngx_current_msec + ngx_max(queued, 0)
+                         + NGX_HTTP_VOICEBRIDGE_DRAIN_MARGIN;
         return;
     }
 
@@ -277,45 +287,48 @@ ngx_http_voicebridge_end_agent(ngx_http_voicebridge_call_t *call,
 static void
 ngx_http_voicebridge_end_drained(ngx_http_voicebridge_call_t *call)
 {
-    if (ngx_http_voicebridge_endings[call->cause].fallback
-        && call->conf->fallback_twiml && !call->fallback_done
+    if (ngx_http_voicebridge_endings[call->cause].redirect
         && !call->phone.eof && !call->stopped && call->ctx->call_sid.len)
     {
-        call->fallback_done = 1;
+        switch (ngx_http_voicebridge_end_redirect(call)) {
 
-        if (ngx_http_voicebridge_end_redirect(call) == NGX_OK) {
+        case NGX_OK:
             call->state = NGX_HTTP_VOICEBRIDGE_REDIRECTING;
             call->deadline = ngx_current_msec + call->conf->twilio_timeout
                              + NGX_HTTP_VOICEBRIDGE_REDIRECT_WAIT;
             return;
-        }
 
-        ngx_log_error(NGX_LOG_ERR, ngx_http_voicebridge_call_log(call), 0,
-                      "call %V: voicebridge_fallback_twiml could not be put on "
-                      "the call", &call->ctx->call_sid);
+        case NGX_ERROR:
+            ngx_log_error(NGX_LOG_ERR, ngx_http_voicebridge_call_log(call), 0,
+                          "call %V: no other TwiML could be put on the call: "
+                          "credentials are missing, or it is too long",
+                          &call->ctx->call_sid);
+            break;
+
+        default: /* NGX_DECLINED: there is none */
+            break;
+        }
     }
 
     ngx_http_voicebridge_end_phone(call);
 }
 
 
+/* NGX_OK: under way; NGX_DECLINED: there is nothing to put on the call */
+
 static ngx_int_t
 ngx_http_voicebridge_end_redirect(ngx_http_voicebridge_call_t *call)
 {
-    u_char                        *p;
-    size_t                         len;
-    ngx_str_t                      verbs, *api;
+    ngx_int_t                      rc;
+    ngx_str_t                      twiml;
     ngx_http_request_t            *r;
     ngx_http_voicebridge_fetch_t  *f;
 
     r = call->request;
-    api = &call->conf->twilio_api_url->url;
 
-    if (ngx_http_voicebridge_value(r, call->conf->fallback_twiml, &verbs)
-        != NGX_OK
-        || verbs.len == 0)
-    {
-        return NGX_DECLINED;
+    rc = ngx_http_voicebridge_end_twiml(call, &twiml);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     f = ngx_http_voicebridge_fetch_create();
@@ -328,24 +341,11 @@ ngx_http_voicebridge_end_redirect(ngx_http_voicebridge_call_t *call)
         || ngx_http_voicebridge_value(r, call->conf->auth_token, &f->password)
            != NGX_OK
         || f->user.len == 0 || f->password.len == 0
-        || ngx_http_voicebridge_end_redirect_body(call, &verbs, f->pool,
-                                                  &f->body)
-           != NGX_OK)
+        || ngx_http_voicebridge_end_request(call, f, &twiml) != NGX_OK)
     {
-        goto failed;
+        ngx_destroy_pool(f->pool);
+        return NGX_ERROR;
     }
-
-    len = api->len + sizeof("/2010-04-01/Accounts//Calls/.json")
-          + f->user.len + call->ctx->call_sid.len;
-
-    f->url.data = ngx_pnalloc(f->pool, len);
-    if (f->url.data == NULL) {
-        goto failed;
-    }
-
-    p = ngx_sprintf(f->url.data, "%V/2010-04-01/Accounts/%V/Calls/%V.json",
-                    api, &f->user, &call->ctx->call_sid);
-    f->url.len = p - f->url.data;
 
     f->timeout = call->conf->twilio_timeout;
     f->ssl_verify = call->conf->ssl_verify;
@@ -361,42 +361,74 @@ ngx_http_voicebridge_end_redirect(ngx_http_voicebridge_call_t *call)
     }
 
     return NGX_OK;
+}
 
-failed:
 
-    ngx_destroy_pool(f->pool);
+/* the document: a new stream for a hand-off, or the operator's fallback */
 
-    return NGX_ERROR;
+static ngx_int_t
+ngx_http_voicebridge_end_twiml(ngx_http_voicebridge_call_t *call,
+    ngx_str_t *twiml)
+{
+    ssize_t              len;
+    ngx_str_t            verbs;
+    ngx_http_request_t  *r;
+
+    r = call->request;
+
+    if (call->cause == NGX_HTTP_VOICEBRIDGE_END_HANDOFF) {
+        return call->twiml(r, call->ctx, &call->dynamic_variables,
+                           VB_TWIML_MAX_REST, twiml)
+               == NGX_OK ? NGX_OK : NGX_ERROR;
+    }
+
+    if (ngx_http_voicebridge_value(r, call->conf->fallback_twiml, &verbs)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (verbs.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    twiml->data = ngx_pnalloc(r->pool, VB_TWIML_MAX_REST);
+    if (twiml->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    len = vb_twiml_verbs(twiml->data, VB_TWIML_MAX_REST, &verbs);
+    twiml->len = len;
+
+    return len < 0 ? NGX_ERROR : NGX_OK;
 }
 
 
 static ngx_int_t
-ngx_http_voicebridge_end_redirect_body(ngx_http_voicebridge_call_t *call,
-    ngx_str_t *verbs, ngx_pool_t *pool, ngx_str_t *body)
+ngx_http_voicebridge_end_request(ngx_http_voicebridge_call_t *call,
+    ngx_http_voicebridge_fetch_t *f, ngx_str_t *twiml)
 {
     u_char     *p;
-    ssize_t     len;
-    ngx_str_t   twiml;
+    size_t      len;
+    ngx_str_t  *api;
 
-    p = ngx_pnalloc(pool, VB_TWIML_MAX_REST);
-    if (p == NULL) {
+    api = &call->conf->twilio_api_url->url;
+
+    len = api->len + sizeof("/2010-04-01/Accounts//Calls/.json")
+          + f->user.len + call->ctx->call_sid.len;
+
+    f->url.data = ngx_pnalloc(f->pool, len);
+    f->body.data = ngx_pnalloc(f->pool, vb_twilio_call_update(NULL, twiml));
+
+    if (f->url.data == NULL || f->body.data == NULL) {
         return NGX_ERROR;
     }
 
-    len = vb_twiml_verbs(p, VB_TWIML_MAX_REST, verbs);
-    if (len < 0) {
-        return NGX_ERROR;
-    }
+    p = ngx_sprintf(f->url.data, "%V/2010-04-01/Accounts/%V/Calls/%V.json",
+                    api, &f->user, &call->ctx->call_sid);
+    f->url.len = p - f->url.data;
 
-    twiml.data = p;
-    twiml.len = len;
-
-    body->data = ngx_pnalloc(pool, vb_twilio_call_update(NULL, &twiml));
-    if (body->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    body->len = vb_twilio_call_update(body->data, &twiml);
+    f->body.len = vb_twilio_call_update(f->body.data, twiml);
 
     return NGX_OK;
 }
@@ -405,6 +437,7 @@ ngx_http_voicebridge_end_redirect_body(ngx_http_voicebridge_call_t *call,
 static void
 ngx_http_voicebridge_end_redirected(ngx_http_voicebridge_fetch_t *f)
 {
+    const char                   *what;
     ngx_connection_t             *c;
     vb_twilio_answer_t            answer;
     ngx_http_voicebridge_call_t  *call;
@@ -415,6 +448,9 @@ ngx_http_voicebridge_end_redirected(ngx_http_voicebridge_fetch_t *f)
 
     ngx_http_set_log_request(c->log, call->request);
 
+    what = call->cause == NGX_HTTP_VOICEBRIDGE_END_HANDOFF
+           ? "a new stream" : "voicebridge_fallback_twiml";
+
     ngx_memzero(&answer, sizeof(vb_twilio_answer_t));
 
     if (f->status) {
@@ -423,8 +459,8 @@ ngx_http_voicebridge_end_redirected(ngx_http_voicebridge_fetch_t *f)
 
     if (f->status == NGX_HTTP_OK) {
         ngx_log_error(NGX_LOG_INFO, c->log, 0,
-                      "call %V: voicebridge_fallback_twiml was put on the call",
-                      &call->ctx->call_sid);
+                      "call %V: %s was put on the call", &call->ctx->call_sid,
+                      what);
 
         /* Twilio ends the stream itself */
 
@@ -437,9 +473,9 @@ ngx_http_voicebridge_end_redirected(ngx_http_voicebridge_fetch_t *f)
             && answer.code != VB_TWILIO_NOT_FOUND)
         {
             ngx_log_error(NGX_LOG_ERR, c->log, 0,
-                          "call %V: voicebridge_fallback_twiml was not put on "
-                          "the call: %s, status %ui, code %L %V",
-                          &call->ctx->call_sid,
+                          "call %V: %s was not put on the call: %s, "
+                          "status %ui, code %L %V",
+                          &call->ctx->call_sid, what,
                           f->error ? f->error : "Twilio refused", f->status,
                           answer.code, &answer.message);
         }

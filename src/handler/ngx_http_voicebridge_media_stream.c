@@ -6,8 +6,14 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <vb_base64.h>
+
 #include <ngx_http_voicebridge_call.h>
 #include <ngx_http_voicebridge_handler.h>
+
+
+/* bytes of a Sec-WebSocket-Key before base64 */
+#define NGX_HTTP_VOICEBRIDGE_NONCE  16
 
 
 static ngx_table_elt_t *ngx_http_voicebridge_media_stream_header(
@@ -62,7 +68,10 @@ ngx_http_voicebridge_media_stream_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ngx_http_voicebridge_call_start(r, ctx, tokens, n) != NGX_OK) {
+    if (ngx_http_voicebridge_call_start(r, ctx, tokens, n,
+                                        ngx_http_voicebridge_twiml)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -75,6 +84,7 @@ ngx_http_voicebridge_media_stream_handler(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_voicebridge_media_stream_check(ngx_http_request_t *r, ngx_str_t *key)
 {
+    u_char            nonce[vb_base64_decoded_length(VB_WS_KEY_LENGTH)];
     ngx_table_elt_t  *h;
 
     if (r->http_version != NGX_HTTP_VERSION_11
@@ -125,7 +135,10 @@ ngx_http_voicebridge_media_stream_check(ngx_http_request_t *r, ngx_str_t *key)
 
     h = ngx_http_voicebridge_media_stream_header(r, "Sec-WebSocket-Key");
 
-    if (h == NULL || h->value.len != 24) {
+    if (h == NULL || h->value.len != VB_WS_KEY_LENGTH
+        || vb_base64_decode(nonce, h->value.data, h->value.len)
+           != NGX_HTTP_VOICEBRIDGE_NONCE)
+    {
         return NGX_HTTP_BAD_REQUEST;
     }
 

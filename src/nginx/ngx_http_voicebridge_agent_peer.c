@@ -471,6 +471,10 @@ ngx_http_voicebridge_agent_peer_take_over(ngx_http_request_t *r,
 
     c->log->action = "relaying a call";
 
+    /* core tells idle connections when their worker is to exit */
+
+    c->idle = 1;
+
     peer->preread.data = u->buffer.pos;
     peer->preread.len = u->buffer.last - u->buffer.pos;
     peer->connection = c;

@@ -1,0 +1,243 @@
+
+/* The deadlines of a call */
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <ngx_http_voicebridge_call.h>
+
+
+#define ngx_http_voicebridge_over(moment)                                     \
+    ((ngx_msec_int_t) ((moment) - ngx_current_msec) <= 0)
+
+
+static void ngx_http_voicebridge_call_deadlines(
+    ngx_http_voicebridge_call_t *call);
+
+
+void
+ngx_http_voicebridge_call_timer_handler(ngx_event_t *ev)
+{
+    ngx_connection_t              *c;
+    ngx_http_request_t            *r;
+    ngx_http_voicebridge_call_t   *call;
+    ngx_http_voicebridge_ident_t  *ident;
+
+    ident = ev->data;
+    call = ident->data;
+    r = call->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    ev->timedout = 0;
+
+    ngx_http_voicebridge_call_deadlines(call);
+    ngx_http_voicebridge_call_pump(call);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+void
+ngx_http_voicebridge_call_arm(ngx_http_voicebridge_call_t *call)
+{
+    ngx_msec_t      next, now;
+    ngx_msec_int_t  left;
+
+    now = ngx_current_msec;
+
+    switch (call->state) {
+
+    case NGX_HTTP_VOICEBRIDGE_ACCEPTED:
+        next = call->accepted + call->conf->start_timeout;
+        break;
+
+    case NGX_HTTP_VOICEBRIDGE_CONNECTING:
+    case NGX_HTTP_VOICEBRIDGE_INITIATED:
+        next = call->connecting + call->conf->connect_timeout;
+        break;
+
+    case NGX_HTTP_VOICEBRIDGE_LIVE:
+        next = call->accepted + call->conf->max_call_duration;
+        next = now + ngx_min((ngx_msec_int_t) (next - now),
+                             (ngx_msec_int_t)
+                             (call->agent.last_read
+                              + (call->agent_pinged
+                                 ? NGX_HTTP_VOICEBRIDGE_AGENT_DEAD
+                                 : NGX_HTTP_VOICEBRIDGE_AGENT_PING) - now));
+        break;
+
+    default:
+        next = call->deadline;
+    }
+
+    left = next - now;
+
+    if (call->state > NGX_HTTP_VOICEBRIDGE_ACCEPTED
+        && call->state < NGX_HTTP_VOICEBRIDGE_DRAINING)
+    {
+        left = ngx_min(left, (ngx_msec_int_t)
+                             (call->phone.last_read
+                              + call->conf->stream_timeout - now));
+    }
+
+    if (call->agent_closing) {
+        left = ngx_min(left, (ngx_msec_int_t) (call->agent_deadline - now));
+    }
+
+    if (call->exiting && call->state == NGX_HTTP_VOICEBRIDGE_LIVE) {
+        left = ngx_min(left, (ngx_msec_int_t) (call->handoff - now));
+    }
+
+    left = ngx_max(left, 1);
+
+    /* a timer that fires too early finds nothing to do and is set again */
+
+    if (call->timer.timer_set) {
+        if ((ngx_msec_int_t) (call->timer.timer.key - now) <= left) {
+            return;
+        }
+
+        ngx_del_timer(&call->timer);
+    }
+
+    ngx_add_timer(&call->timer, (ngx_msec_t) left);
+}
+
+
+/*
+ * Core tells an idle connection, as the agent's claims to be, twice that its
+ * worker is to exit: at the start, and when worker_shutdown_timeout is over.
+ */
+
+void
+ngx_http_voicebridge_call_exiting(ngx_http_voicebridge_call_t *call,
+    ngx_connection_t *c)
+{
+    ngx_msec_t        before;
+    ngx_core_conf_t  *ccf;
+
+    if (c->error) {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_SHUTDOWN,
+                                 NULL);
+        return;
+    }
+
+    c->close = 0;
+    c->idle = 0;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                           ngx_core_module);
+
+    if (!call->conf->shutdown_handoff || ccf->shutdown_timeout == 0) {
+        return;
+    }
+
+    /* as late as Twilio's answer and the end of the stream allow */
+
+    before = call->conf->twilio_timeout + NGX_HTTP_VOICEBRIDGE_REDIRECT_WAIT;
+    before = ngx_min(before, ccf->shutdown_timeout / 2);
+
+    call->exiting = 1;
+    call->handoff = ngx_current_msec + ccf->shutdown_timeout - before;
+}
+
+
+static void
+ngx_http_voicebridge_call_deadlines(ngx_http_voicebridge_call_t *call)
+{
+    ngx_msec_t  now;
+
+    now = ngx_current_msec;
+
+    if (call->agent_closing && ngx_http_voicebridge_over(call->agent_deadline))
+    {
+        call->agent.eof = 1;
+    }
+
+    if (call->state >= NGX_HTTP_VOICEBRIDGE_DRAINING) {
+        return;
+    }
+
+    if (call->state == NGX_HTTP_VOICEBRIDGE_ACCEPTED) {
+        if (ngx_http_voicebridge_over(call->accepted
+                                      + call->conf->start_timeout))
+        {
+            ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_NO_START,
+                                     NULL);
+        }
+
+        return;
+    }
+
+    /* a phone that is not being read is not silent */
+
+    if (ngx_http_voicebridge_call_phone_paused(call)) {
+        call->phone.last_read = now;
+    }
+
+    if (ngx_http_voicebridge_over(call->phone.last_read
+                                  + call->conf->stream_timeout)
+        && !call->phone.connection->read->ready)
+    {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_CALLER_SILENT,
+                                 "%Ms without a frame",
+                                 call->conf->stream_timeout);
+        return;
+    }
+
+    if (ngx_http_voicebridge_over(call->accepted
+                                  + call->conf->max_call_duration))
+    {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_TOO_LONG,
+                                 NULL);
+        return;
+    }
+
+    if (call->state < NGX_HTTP_VOICEBRIDGE_LIVE) {
+        if (ngx_http_voicebridge_over(call->connecting
+                                      + call->conf->connect_timeout))
+        {
+            ngx_http_voicebridge_end(call,
+                                     NGX_HTTP_VOICEBRIDGE_END_AGENT_TIMEOUT,
+                                     "no metadata within %Mms",
+                                     call->conf->connect_timeout);
+        }
+
+        return;
+    }
+
+    if (call->exiting && ngx_http_voicebridge_over(call->handoff)) {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_HANDOFF, NULL);
+        return;
+    }
+
+    if (call->speech.len) {
+        call->agent.last_read = now;
+    }
+
+    if (ngx_http_voicebridge_over(call->agent.last_read
+                                  + NGX_HTTP_VOICEBRIDGE_AGENT_DEAD))
+    {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_AGENT_SILENT,
+                                 NULL);
+
+    } else if (!call->agent_pinged
+               && ngx_http_voicebridge_over(call->agent.last_read
+                                            + NGX_HTTP_VOICEBRIDGE_AGENT_PING))
+    {
+        call->agent_pinged = 1;
+
+        if (ngx_http_voicebridge_leg_urgent(&call->agent, VB_WS_PING,
+                                            (u_char *) "", 0)
+            != NGX_OK)
+        {
+            ngx_http_voicebridge_end(call,
+                                   NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                                   NULL);
+        }
+    }
+}
