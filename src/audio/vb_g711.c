@@ -4,11 +4,12 @@
  * four of mantissa, all inverted on the line.  A bias of 33 (132 at 16 bits)
  * makes the leading one of each of the eight segments implicit:
  *
- *     sample + 132    seg  mantissa          step
- *     0000 0000 1wxyz...    0    wxyz            8
- *     0000 0001 wxyz....    1    wxyz           16
+ *     |sample| + 132         segment  step
+ *
+ *     0000 0000 1wxy z...       0        8
+ *     0000 0001 wxyz ....       1       16
  *     ...
- *     01wx yz..........    7    wxyz         1024
+ *     01wx yz.. .... ....       7     1024
  */
 
 

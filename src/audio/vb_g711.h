@@ -24,8 +24,8 @@ void vb_g711_ulaw_decode(int16_t *dst, const uint8_t *src, size_t n);
 
 
 /*
- * Encodes n signed 16-bit samples at src to n mu-law bytes at dst: nearest
- * code, clipped at +-32635, source: G.711 table 2a.  No overlap.
+ * Encodes n signed 16-bit samples at src to n mu-law bytes at dst by the
+ * decision values of G.711 table 2a, clipped at +-32635.  No overlap.
  */
 void vb_g711_ulaw_encode(uint8_t *dst, const int16_t *src, size_t n);
 
