@@ -243,7 +243,9 @@ vb_agent_signed_url_parse(const vb_str_t *body, u_char *buf, size_t size,
     const char                   *error;
     vb_json_value_t               v;
 
-    static const vb_json_field_t  field = { VB_JSON_ROOT, vb_str("signed_url") };
+    static const vb_json_field_t  field = {
+        VB_JSON_ROOT, vb_str("signed_url")
+    };
 
     if (vb_json_select(body, &field, 1, &v, &error, &offset) != VB_OK
         || v.type != VB_JSON_STRING || v.text.len == 0 || v.text.len > size)
