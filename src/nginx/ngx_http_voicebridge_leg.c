@@ -16,6 +16,10 @@
 #define NGX_HTTP_VOICEBRIDGE_LEG_RECORD  16384     /* most in a TLS record */
 
 
+#define ngx_http_voicebridge_leg_empty(out)                                   \
+    ((out)->frame = (out)->pos = (out)->last = (out)->urgent = (out)->start)
+
+
 static u_char *ngx_http_voicebridge_leg_get(void);
 static void ngx_http_voicebridge_leg_put(u_char *start, u_char *end);
 static ngx_int_t ngx_http_voicebridge_leg_room(ngx_http_voicebridge_leg_t *leg);
@@ -197,11 +201,12 @@ ngx_http_voicebridge_leg_urgent(ngx_http_voicebridge_leg_t *leg,
         return NGX_ERROR;
     }
 
-    p = ngx_http_voicebridge_leg_overtake(leg);
+    p = ngx_max(ngx_http_voicebridge_leg_overtake(leg), leg->out.urgent);
 
     ngx_memmove(p + size, p, leg->out.last - p);
     ngx_memcpy(p, frame, size);
 
+    leg->out.urgent = p + size;
     leg->out.last += size;
 
     return NGX_OK;
@@ -266,6 +271,7 @@ ngx_http_voicebridge_leg_drop(ngx_http_voicebridge_leg_t *leg)
     }
 
     leg->out.last = last;
+    leg->out.urgent = last;
 }
 
 
@@ -279,7 +285,7 @@ ngx_http_voicebridge_leg_flush(ngx_http_voicebridge_leg_t *leg)
     c = leg->connection;
 
     if (c == NULL || leg->eof) {
-        leg->out.frame = leg->out.pos = leg->out.last = leg->out.start;
+        ngx_http_voicebridge_leg_empty(&leg->out);
         return NGX_ERROR;
     }
 
@@ -313,7 +319,7 @@ ngx_http_voicebridge_leg_flush(ngx_http_voicebridge_leg_t *leg)
 
         if (n == NGX_ERROR || n == 0) {
             leg->eof = 1;
-            leg->out.frame = leg->out.pos = leg->out.last = leg->out.start;
+            ngx_http_voicebridge_leg_empty(&leg->out);
             return NGX_ERROR;
         }
 
@@ -526,7 +532,7 @@ ngx_http_voicebridge_leg_reserve(ngx_http_voicebridge_leg_t *leg, size_t size)
             return NGX_ERROR;
         }
 
-        out->start = out->frame = out->pos = out->last = p;
+        out->start = out->frame = out->pos = out->last = out->urgent = p;
         out->end = p + NGX_HTTP_VOICEBRIDGE_LEG_BUFFER;
     }
 
@@ -550,6 +556,7 @@ ngx_http_voicebridge_leg_reserve(ngx_http_voicebridge_leg_t *leg, size_t size)
     ngx_memmove(p, out->frame, used);
 
     out->pos = p + (out->pos - out->frame);
+    out->urgent = p + ngx_max(out->urgent - out->frame, 0);
     out->last = p + used;
     out->frame = p;
 
@@ -592,7 +599,7 @@ ngx_http_voicebridge_leg_sent(ngx_http_voicebridge_leg_t *leg, size_t n)
     out->pinned = 0;
 
     if (out->pos == out->last) {
-        out->frame = out->pos = out->last = out->start;
+        ngx_http_voicebridge_leg_empty(out);
         return;
     }
 

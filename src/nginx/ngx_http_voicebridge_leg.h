@@ -30,6 +30,7 @@ typedef struct {
     u_char                    *pos;        /* first byte not sent, in it */
     u_char                    *last;
     u_char                    *end;
+    u_char                    *urgent;     /* behind the last urgent frame */
     size_t                     pinned;     /* bytes from pos TLS has seen */
 } ngx_http_voicebridge_out_t;
 
@@ -85,7 +86,8 @@ ngx_int_t ngx_http_voicebridge_leg_end(ngx_http_voicebridge_leg_t *leg,
 
 /*
  * Queues a small frame (at most 4096 bytes) ahead of all that is queued
- * and can still be overtaken: pongs, clear.  NGX_OK or NGX_ERROR.
+ * and can still be overtaken, but behind other urgent ones: pongs, clear.
+ * NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_http_voicebridge_leg_urgent(ngx_http_voicebridge_leg_t *leg,
     ngx_uint_t opcode, u_char *data, size_t len);
