@@ -21,8 +21,9 @@ typedef struct {
 
 typedef struct {
     vb_str_t                    dynamic_variables;  /* JSON object or empty */
-    const vb_agent_variable_t  *extra;     /* those that the object does not name
-                                              and whose value is not empty */
+
+    /* added where the object does not name them and value is not empty */
+    const vb_agent_variable_t  *extra;
     size_t                      nextra;
 } vb_agent_init_t;
 
