@@ -1,96 +1,130 @@
 
-/* The body of POST /twilio/outbound-call, over yajl */
+/*
+ * The request to place a call: JSON read as it comes, in memory of a fixed
+ * size, and what is wrong with it said in words its sender understands.
+ */
 
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-
 #include <yajl/yajl_parse.h>
-
+#include <vb_agent_init.h>
 #include <vb_api_request.h>
 #include <vb_json.h>
 #include <vb_twilio_call.h>
+#include <vb_utf8.h>
+#include <vb_writer.h>
 
 
-#define VB_API_MAX_ID    256
-#define VB_API_MAX_NAME  64            /* of a member, in an error */
+/* longer than any number of E.164 */
+#define VB_API_MAX_NUMBER  32
+
+/* of what a sender wrote, bytes shown in an error */
+#define VB_API_MAX_SHOWN   64
 
 
-/* where in the body a value stands */
-typedef enum {
-    VB_API_OUTSIDE = 0,                /* not in the object yet */
-    VB_API_TOP,
+enum {
+    VB_API_AGENT_ID = 0,
+    VB_API_SESSION_ID,
     VB_API_METADATA,
+    VB_API_TO_NUMBER,
     VB_API_VARIABLES,
-    VB_API_SKIP                        /* in a member nobody asked for */
-} vb_api_place_t;
+    VB_API_MEMBERS
+};
 
 
 typedef struct {
-    u_char          *data;
-    size_t           len;
-    size_t           size;
-} vb_api_buf_t;
+    uint32_t         utf8;             /* of vb_utf8_check() */
+    size_t           token;            /* bytes of the one at hand */
+    unsigned         string:1;
+    unsigned         backslash:1;
+    unsigned         high:1;           /* behind a high surrogate */
+    unsigned         digits:3;         /* of \uXXXX, still to come */
+    uint32_t         unit;
+} vb_api_scan_t;
 
 
 struct vb_api_parser_s {
     yajl_handle      yajl;
-    vb_api_place_t   place;
-    unsigned         depth;
-    unsigned         below;            /* depth where SKIP or an array of a
-                                          variable began */
-    unsigned         array;            /* nested arrays of a variable */
+    vb_api_scan_t    scan;
+    size_t           fed;              /* bytes before the piece at hand */
 
-    char             name[VB_API_MAX_NAME + 1];    /* of the member, cut */
-    vb_api_buf_t    *member;           /* where a wanted string goes */
+    size_t           depth;            /* objects and arrays open */
+    unsigned         metadata:1;       /* in it, at depth 2 */
+    unsigned         variables:1;      /* in it, at depth 3 or deeper */
+    unsigned         comma:1;          /* behind a value */
+    int              member;           /* the next value's, or -1 */
 
-    vb_api_buf_t     agent_id;
-    vb_api_buf_t     session_id;
-    vb_api_buf_t     to_number;
-    vb_api_buf_t     variables;
+    vb_json_type_t   type[VB_API_MEMBERS];
+    vb_str_t         text[VB_API_MEMBERS];
+    vb_writer_t      writer;           /* of dynamic_variables */
 
-    size_t           fed;
-    char             syntax[160];      /* the first error of each kind */
-    char             type[160];
-    char             variable[160];
-    vb_str_t         detail;
+    /* a byte more than allowed, to tell when there is more */
+    u_char           agent_id[VB_API_MAX_ID + 1];
+    u_char           session_id[VB_API_MAX_ID + 1];
+    u_char           to_number[VB_API_MAX_NUMBER];
+    u_char           json[VB_API_MAX_VARIABLES];
+
+    char             error[256];       /* empty: none yet */
 };
 
 
-static int vb_api_scalar(vb_api_parser_t *p, const char *text, size_t len);
+static size_t vb_api_scan(vb_api_scan_t *s, const u_char *data, size_t len,
+    const char **why);
+static const char *vb_api_scan_byte(vb_api_scan_t *s, u_char c);
+static const char *vb_api_scan_unit(vb_api_scan_t *s);
+
 static int vb_api_null(void *ctx);
 static int vb_api_boolean(void *ctx, int value);
 static int vb_api_number(void *ctx, const char *text, size_t len);
-static int vb_api_string(void *ctx, const unsigned char *text, size_t len);
+static int vb_api_string(void *ctx, const u_char *text, size_t len);
 static int vb_api_start_map(void *ctx);
-static int vb_api_key(void *ctx, const unsigned char *text, size_t len);
+static int vb_api_key(void *ctx, const u_char *text, size_t len);
 static int vb_api_end_map(void *ctx);
 static int vb_api_start_array(void *ctx);
 static int vb_api_end_array(void *ctx);
 
+static int vb_api_is_wanted(vb_api_parser_t *p);
+static int vb_api_value(vb_api_parser_t *p, vb_json_type_t type,
+    const char *text, size_t len);
 static int vb_api_deeper(vb_api_parser_t *p);
-static int vb_api_wrong_type(vb_api_parser_t *p, const char *wanted);
-static int vb_api_variable_name(vb_api_parser_t *p, const u_char *text,
+static int vb_api_higher(vb_api_parser_t *p, const char *bracket);
+static void vb_api_separate(vb_api_parser_t *p);
+static void vb_api_write_string(vb_writer_t *w, const u_char *text,
     size_t len);
-static int vb_api_variable_value(vb_api_parser_t *p, const char *text,
-    size_t len);
-static int vb_api_reserve(vb_api_buf_t *b, size_t len);
-static int vb_api_put(vb_api_buf_t *b, const void *data, size_t len);
-static int vb_api_put_string(vb_api_buf_t *b, const u_char *data, size_t len);
-static int vb_api_separate(vb_api_buf_t *b);
-static int vb_api_is(const u_char *text, size_t len, const char *name);
-static void vb_api_say(char *dst, size_t size, const char *format, ...);
-static void vb_api_syntax(vb_api_parser_t *p, const u_char *data, size_t len);
-static int vb_api_check_id(vb_api_parser_t *p, const char *name,
-    const vb_api_buf_t *id);
-static vb_str_t vb_api_str(const vb_api_buf_t *b);
+
+static int vb_api_check(vb_api_parser_t *p, int have_agent);
+static int vb_api_check_id(vb_api_parser_t *p, int member);
+static int vb_api_check_variables(vb_api_parser_t *p);
+static void vb_api_unique(vb_str_t *json);
+
+static void vb_api_syntax(vb_api_parser_t *p, const char *why, size_t at);
+static void vb_api_yajl_syntax(vb_api_parser_t *p);
+static int vb_api_error(vb_api_parser_t *p, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 
 static const yajl_callbacks  vb_api_callbacks = {
     vb_api_null, vb_api_boolean, NULL, NULL, vb_api_number, vb_api_string,
     vb_api_start_map, vb_api_key, vb_api_end_map, vb_api_start_array,
     vb_api_end_array
+};
+
+
+static const struct {
+    int              metadata;         /* whether in it */
+    vb_str_t         name;
+    vb_json_type_t   type;
+    const char      *error;
+} vb_api_members[VB_API_MEMBERS] = {
+    { 0, vb_str("agent_id"), VB_JSON_STRING, "agent_id must be a string" },
+    { 0, vb_str("session_id"), VB_JSON_STRING, "session_id must be a string" },
+    { 0, vb_str("metadata"), VB_JSON_OBJECT, "metadata must be an object" },
+    { 1, vb_str("to_number"), VB_JSON_STRING,
+      "metadata.to_number must be a string" },
+    { 1, vb_str("dynamic_variables"), VB_JSON_OBJECT,
+      "metadata.dynamic_variables must be an object" }
 };
 
 
@@ -110,6 +144,20 @@ vb_api_parser_create(void)
         return NULL;
     }
 
+    /* vb_api_scan() does, and better */
+
+    yajl_config(p->yajl, yajl_dont_validate_strings, 1);
+
+    p->member = -1;
+
+    p->text[VB_API_AGENT_ID].data = p->agent_id;
+    p->text[VB_API_SESSION_ID].data = p->session_id;
+    p->text[VB_API_TO_NUMBER].data = p->to_number;
+    p->text[VB_API_VARIABLES].data = p->json;
+
+    p->writer.dst = p->json;
+    p->writer.size = VB_API_MAX_VARIABLES;
+
     return p;
 }
 
@@ -118,11 +166,6 @@ void
 vb_api_parser_destroy(vb_api_parser_t *p)
 {
     yajl_free(p->yajl);
-
-    free(p->agent_id.data);
-    free(p->session_id.data);
-    free(p->to_number.data);
-    free(p->variables.data);
     free(p);
 }
 
@@ -130,16 +173,26 @@ vb_api_parser_destroy(vb_api_parser_t *p)
 int
 vb_api_parser_feed(vb_api_parser_t *p, const u_char *data, size_t len)
 {
-    if (p->syntax[0]) {
+    size_t       good;
+    const char  *why;
+
+    if (p->error[0]) {
         return VB_ERROR;
     }
 
-    if (yajl_parse(p->yajl, data, len) != yajl_status_ok) {
-        vb_api_syntax(p, data, len);
+    good = vb_api_scan(&p->scan, data, len, &why);
+
+    if (good && yajl_parse(p->yajl, data, good) != yajl_status_ok) {
+        vb_api_yajl_syntax(p);
         return VB_ERROR;
     }
 
-    p->fed += len;
+    p->fed += good;
+
+    if (good < len) {
+        vb_api_syntax(p, why, p->fed);
+        return VB_ERROR;
+    }
 
     return VB_OK;
 }
@@ -149,139 +202,198 @@ int
 vb_api_parser_finish(vb_api_parser_t *p, int have_agent,
     vb_api_request_t *request, vb_str_t *detail)
 {
-    vb_str_t     to;
-    const char  *error;
-
-    if (!p->syntax[0] && yajl_complete_parse(p->yajl) != yajl_status_ok) {
-        vb_api_say(p->syntax, sizeof(p->syntax),
-                   "the body is not a JSON object: it ends too early, after "
-                   "%zu bytes", p->fed);
-    }
-
-    to = vb_api_str(&p->to_number);
-    error = NULL;
-
-    if (p->syntax[0]) {
-        error = p->syntax;
-
-    } else if (p->type[0]) {
-        error = p->type;
-
-    } else if (p->agent_id.len == 0 && !have_agent) {
-        error = "agent_id is required";
-
-    } else if (vb_api_check_id(p, "agent_id", &p->agent_id) != VB_OK
-               || vb_api_check_id(p, "session_id", &p->session_id) != VB_OK)
+    if (p->error[0] == '\0'
+        && yajl_complete_parse(p->yajl) != yajl_status_ok
+        && p->error[0] == '\0')
     {
-        error = p->type;
-
-    } else if (to.len == 0) {
-        error = "to_number is required";
-
-    } else if (!vb_e164(&to)) {
-        error = "to_number must be an E.164 number: +, then 2 to 15 digits, "
-                "the first not 0";
-
-    } else if (p->variable[0]) {
-        error = p->variable;
+        vb_api_error(p, "the body is not a JSON object: it ends too early, "
+                        "after %zu bytes", p->fed);
     }
 
-    if (error) {
-        detail->data = (u_char *) error;
-        detail->len = strlen(error);
+    if (p->error[0] || vb_api_check(p, have_agent) != VB_OK) {
+        detail->data = (u_char *) p->error;
+        detail->len = strlen(p->error);
+
         return VB_ERROR;
     }
 
-    request->agent_id = vb_api_str(&p->agent_id);
-    request->session_id = vb_api_str(&p->session_id);
-    request->to_number = to;
-    request->dynamic_variables = vb_api_str(&p->variables);
+    request->agent_id = p->text[VB_API_AGENT_ID];
+    request->session_id = p->text[VB_API_SESSION_ID];
+    request->to_number = p->text[VB_API_TO_NUMBER];
+    request->dynamic_variables = p->text[VB_API_VARIABLES];
 
     return VB_OK;
+}
+
+
+/*
+ * Looks at the bytes before yajl does, for what it takes but should not: text
+ * that is not UTF-8, surrogates without their other half, which it does not
+ * decode properly, and tokens of any length, which it keeps whole and begins
+ * again with each piece.  Returns how many bytes are good, and why not more.
+ */
+
+static size_t
+vb_api_scan(vb_api_scan_t *s, const u_char *data, size_t len,
+    const char **why)
+{
+    size_t       i, good;
+    uint32_t     utf8;
+    const char  *error;
+
+    utf8 = s->utf8;
+    good = len;
+
+    if (vb_utf8_check(&s->utf8, data, len) != VB_OK) {
+
+        for (good = 0; vb_utf8_check(&utf8, data + good, 1) == VB_OK; good++) {
+            /* void */
+        }
+
+        *why = "this is not UTF-8";
+    }
+
+    for (i = 0; i < good; i++) {
+        error = vb_api_scan_byte(s, data[i]);
+
+        if (error) {
+            *why = error;
+            return i;
+        }
+    }
+
+    return good;
+}
+
+
+static const char *
+vb_api_scan_byte(vb_api_scan_t *s, u_char c)
+{
+    static const char  surrogate[] = "half a surrogate pair";
+
+    if (!s->string) {
+        s->string = (c == '"');
+
+        /* a number's or literal's; whatever else is here is for yajl */
+
+        s->token = (c == '-' || c == '+' || c == '.'
+                    || (c >= '0' && c <= '9') || (c | 0x20) == 'e')
+                   ? s->token + 1 : 0;
+
+    } else {
+        s->token++;
+
+        if (s->digits) {
+            c |= 0x20;
+            s->unit = s->unit << 4
+                      | ((c <= '9') ? c - '0' : c - 'a' + 10);
+
+            if (--s->digits == 0) {
+                return vb_api_scan_unit(s);
+            }
+
+        } else if (s->backslash) {
+            s->backslash = 0;
+
+            if (c == 'u') {
+                s->digits = 4;
+                s->unit = 0;
+
+            } else if (s->high) {
+                return surrogate;
+            }
+
+        } else if (c == '\\') {
+            s->backslash = 1;
+
+        } else if (s->high) {
+            return surrogate;
+
+        } else if (c == '"') {
+            s->string = 0;
+        }
+    }
+
+    if (s->token > VB_API_MAX_TOKEN) {
+        return "a string or number that is too long";
+    }
+
+    return NULL;
+}
+
+
+/* the unit of UTF-16 that an escape has given */
+
+static const char *
+vb_api_scan_unit(vb_api_scan_t *s)
+{
+    unsigned  low;
+
+    low = (s->unit >= 0xdc00 && s->unit < 0xe000);
+
+    if (low != s->high) {
+        return "half a surrogate pair";
+    }
+
+    s->high = (s->unit >= 0xd800 && s->unit < 0xdc00);
+
+    return NULL;
 }
 
 
 static int
 vb_api_null(void *ctx)
 {
-    vb_api_parser_t  *p = ctx;
+    /* a member that is null is absent, a variable may be null */
 
-    /* a wanted member that is null counts as absent */
-
-    if (p->place == VB_API_TOP || p->place == VB_API_METADATA) {
-        p->member = NULL;
-        p->name[0] = '\0';
-        return 1;
-    }
-
-    return vb_api_scalar(p, "null", 4);
+    return vb_api_value(ctx, VB_JSON_NULL, "null", 4);
 }
 
 
 static int
 vb_api_boolean(void *ctx, int value)
 {
-    return vb_api_scalar(ctx, value ? "true" : "false", value ? 4 : 5);
+    return value ? vb_api_value(ctx, VB_JSON_TRUE, "true", 4)
+                 : vb_api_value(ctx, VB_JSON_FALSE, "false", 5);
 }
 
 
 static int
 vb_api_number(void *ctx, const char *text, size_t len)
 {
-    return vb_api_scalar(ctx, text, len);
-}
-
-
-/* any value but a string, an object or an array */
-
-static int
-vb_api_scalar(vb_api_parser_t *p, const char *text, size_t len)
-{
-    switch (p->place) {
-
-    case VB_API_OUTSIDE:
-        return 0;
-
-    case VB_API_VARIABLES:
-        return vb_api_variable_value(p, text, len);
-
-    case VB_API_TOP:
-    case VB_API_METADATA:
-
-        if (p->member) {
-            return vb_api_wrong_type(p, "a string");
-        }
-
-        if (strcmp(p->name, "metadata") == 0
-            || strcmp(p->name, "dynamic_variables") == 0)
-        {
-            return vb_api_wrong_type(p, "an object");
-        }
-
-        return 1;
-
-    default:
-        return 1;
-    }
+    return vb_api_value(ctx, VB_JSON_NUMBER, text, len);
 }
 
 
 static int
-vb_api_string(void *ctx, const unsigned char *text, size_t len)
+vb_api_string(void *ctx, const u_char *text, size_t len)
 {
+    size_t            size;
+    vb_str_t         *s;
     vb_api_parser_t  *p = ctx;
 
-    if (p->place == VB_API_VARIABLES) {
-        return vb_api_separate(&p->variables)
-               && vb_api_put_string(&p->variables, text, len);
+    if (p->variables) {
+        vb_api_separate(p);
+        vb_api_write_string(&p->writer, text, len);
+        p->comma = 1;
+
+        return 1;
     }
 
-    if ((p->place == VB_API_TOP || p->place == VB_API_METADATA) && p->member) {
-        p->member->len = 0;
-        return vb_api_put(p->member, text, len);
+    if (vb_api_is_wanted(p)
+        && vb_api_members[p->member].type == VB_JSON_STRING)
+    {
+        size = (p->member == VB_API_TO_NUMBER) ? VB_API_MAX_NUMBER
+                                               : VB_API_MAX_ID + 1;
+        s = &p->text[p->member];
+        s->len = vb_min(len, size);
+
+        if (s->len) {
+            memcpy(s->data, text, s->len);
+        }
     }
 
-    return vb_api_scalar(p, "", 0);
+    return vb_api_value(p, VB_JSON_STRING, NULL, 0);
 }
 
 
@@ -290,109 +402,65 @@ vb_api_start_map(void *ctx)
 {
     vb_api_parser_t  *p = ctx;
 
-    if (!vb_api_deeper(p)) {
+    if (!vb_api_value(p, VB_JSON_OBJECT, "{", 1)) {
         return 0;
     }
 
-    switch (p->place) {
+    p->comma = 0;
 
-    case VB_API_OUTSIDE:
-        p->place = VB_API_TOP;
-        return 1;
+    if (!p->variables && vb_api_is_wanted(p)) {
 
-    case VB_API_TOP:
+        if (p->member == VB_API_METADATA) {
+            p->metadata = 1;
 
-        if (strcmp(p->name, "metadata") == 0) {
-            p->place = VB_API_METADATA;
-            return 1;
+        } else if (p->member == VB_API_VARIABLES) {
+            p->variables = 1;
+            p->writer.len = 0;
+            vb_write_literal(&p->writer, "{");
         }
-
-        break;
-
-    case VB_API_METADATA:
-
-        if (strcmp(p->name, "dynamic_variables") == 0) {
-            p->place = VB_API_VARIABLES;
-            p->variables.len = 0;
-            p->variable[0] = '\0';
-            return vb_api_put(&p->variables, "{", 1);
-        }
-
-        break;
-
-    case VB_API_VARIABLES:
-
-        if (!p->variable[0]) {
-            vb_api_say(p->variable, sizeof(p->variable),
-                       "dynamic variable \"%s\" must not be an object",
-                       p->name);
-        }
-
-        /* it is refused: only its end is looked for */
-
-        if (!vb_api_variable_value(p, "null", 4)) {
-            return 0;
-        }
-
-        p->below = p->depth;
-        p->place = VB_API_SKIP;
-        return 1;
-
-    default:
-        return 1;
     }
 
-    if (p->member && !vb_api_wrong_type(p, "a string")) {
-        return 0;
-    }
-
-    p->below = p->depth + (p->place == VB_API_TOP ? 0x10000 : 0x20000);
-    p->place = VB_API_SKIP;
-
-    return 1;
+    return vb_api_deeper(p);
 }
 
 
 static int
-vb_api_key(void *ctx, const unsigned char *text, size_t len)
+vb_api_key(void *ctx, const u_char *text, size_t len)
 {
-    size_t            n;
+    int               i;
     vb_api_parser_t  *p = ctx;
 
-    if (p->place == VB_API_SKIP) {
+    if (p->variables) {
+        vb_api_separate(p);
+        vb_api_write_string(&p->writer, text, len);
+        vb_write_literal(&p->writer, ":");
+        p->comma = 0;
+
         return 1;
     }
 
-    n = vb_min(len, VB_API_MAX_NAME);
-
-    while (n && n < len && (text[n] & 0xc0) == 0x80) {
-        n--;
+    if (p->depth > 2 || (p->depth == 2 && !p->metadata)) {
+        return 1;
     }
 
-    memcpy(p->name, text, n);
-    p->name[n] = '\0';
+    p->member = -1;
 
-    if (p->place == VB_API_VARIABLES) {
-        return vb_api_variable_name(p, text, len);
-    }
+    for (i = 0; i < VB_API_MEMBERS; i++) {
 
-    p->member = NULL;
-
-    if (p->place == VB_API_TOP) {
-
-        if (vb_api_is(text, len, "agent_id")) {
-            p->member = &p->agent_id;
-
-        } else if (vb_api_is(text, len, "session_id")) {
-            p->member = &p->session_id;
+        if (vb_api_members[i].metadata == (p->depth == 2)
+            && vb_api_members[i].name.len == len
+            && memcmp(vb_api_members[i].name.data, text, len) == 0)
+        {
+            p->member = i;
+            break;
         }
-
-    } else if (vb_api_is(text, len, "to_number")) {
-        p->member = &p->to_number;
     }
 
-    if (p->member) {
-        p->member->len = 0;
+    /* what an earlier one held does not count */
+
+    if (p->member == VB_API_METADATA) {
+        p->type[VB_API_TO_NUMBER] = VB_JSON_ABSENT;
+        p->type[VB_API_VARIABLES] = VB_JSON_ABSENT;
     }
 
     return 1;
@@ -402,44 +470,7 @@ vb_api_key(void *ctx, const unsigned char *text, size_t len)
 static int
 vb_api_end_map(void *ctx)
 {
-    unsigned          began;
-    vb_api_parser_t  *p = ctx;
-
-    switch (p->place) {
-
-    case VB_API_SKIP:
-        began = p->below & 0xffff;
-
-        if (p->depth == began) {
-            p->place = p->below & 0x10000 ? VB_API_TOP
-                       : p->below & 0x20000 ? VB_API_METADATA
-                       : VB_API_VARIABLES;
-        }
-
-        break;
-
-    case VB_API_VARIABLES:
-        p->place = VB_API_METADATA;
-
-        if (!vb_api_put(&p->variables, "}", 1)) {
-            return 0;
-        }
-
-        break;
-
-    case VB_API_METADATA:
-        p->place = VB_API_TOP;
-        break;
-
-    default:
-        break;
-    }
-
-    p->depth--;
-    p->member = NULL;
-    p->name[0] = '\0';
-
-    return 1;
+    return vb_api_higher(ctx, "}");
 }
 
 
@@ -448,78 +479,71 @@ vb_api_start_array(void *ctx)
 {
     vb_api_parser_t  *p = ctx;
 
-    if (!vb_api_deeper(p)) {
+    if (!vb_api_value(p, VB_JSON_ARRAY, "[", 1)) {
         return 0;
     }
 
-    switch (p->place) {
+    p->comma = 0;
 
-    case VB_API_OUTSIDE:
-        return 0;
-
-    case VB_API_VARIABLES:
-
-        if (p->array++ && !p->variable[0]) {
-            vb_api_say(p->variable, sizeof(p->variable),
-                       "dynamic variable \"%s\" must not hold an array within "
-                       "an array", p->name);
-        }
-
-        return vb_api_separate(&p->variables)
-               && vb_api_put(&p->variables, "[", 1);
-
-    case VB_API_TOP:
-    case VB_API_METADATA:
-
-        if (!vb_api_scalar(p, "", 0)) {
-            return 0;
-        }
-
-        p->below = p->depth + (p->place == VB_API_TOP ? 0x10000 : 0x20000);
-        p->place = VB_API_SKIP;
-        return 1;
-
-    default:
-        return 1;
-    }
+    return vb_api_deeper(p);
 }
 
 
 static int
 vb_api_end_array(void *ctx)
 {
-    vb_api_parser_t  *p = ctx;
+    return vb_api_higher(ctx, "]");
+}
 
-    if (p->place == VB_API_VARIABLES) {
-        p->array--;
-        p->depth--;
-        return vb_api_put(&p->variables, "]", 1);
+
+/* whether a value that begins here is that of p->member */
+
+static int
+vb_api_is_wanted(vb_api_parser_t *p)
+{
+    return p->member != -1
+           && (p->depth == 1 || (p->depth == 2 && p->metadata))
+           && vb_api_members[p->member].metadata == (p->depth == 2);
+}
+
+
+/* a value, or the bracket that one begins with */
+
+static int
+vb_api_value(vb_api_parser_t *p, vb_json_type_t type, const char *text,
+    size_t len)
+{
+    if (p->variables) {
+        vb_api_separate(p);
+        vb_write(&p->writer, text, len);
+        p->comma = 1;
+
+        return 1;
     }
 
-    return vb_api_end_map(p);
+    if (p->depth == 0 && type != VB_JSON_OBJECT) {
+        vb_api_error(p, "the body is not a JSON object but %s",
+                     (type == VB_JSON_ARRAY) ? "an array"
+                     : (type == VB_JSON_STRING) ? "a string"
+                     : (type == VB_JSON_NUMBER) ? "a number" : "a literal");
+        return 0;
+    }
+
+    if (vb_api_is_wanted(p)) {
+        p->type[p->member] = type;
+    }
+
+    return 1;
 }
 
 
 static int
 vb_api_deeper(vb_api_parser_t *p)
 {
-    if (++p->depth <= VB_JSON_MAX_DEPTH) {
-        return 1;
-    }
-
-    vb_api_say(p->syntax, sizeof(p->syntax),
-               "the body is nested more than %d levels deep",
-               VB_JSON_MAX_DEPTH);
-
-    return 0;
-}
-
-
-static int
-vb_api_wrong_type(vb_api_parser_t *p, const char *wanted)
-{
-    if (!p->type[0]) {
-        vb_api_say(p->type, sizeof(p->type), "%s must be %s", p->name, wanted);
+    if (++p->depth > VB_JSON_MAX_DEPTH) {
+        vb_api_syntax(p, "it is nested too deep",
+                      p->fed + yajl_get_bytes_consumed(p->yajl) - 1);
+        return 0;
     }
 
     return 1;
@@ -527,184 +551,131 @@ vb_api_wrong_type(vb_api_parser_t *p, const char *wanted)
 
 
 static int
-vb_api_variable_name(vb_api_parser_t *p, const u_char *text, size_t len)
+vb_api_higher(vb_api_parser_t *p, const char *bracket)
 {
-    if (!p->variable[0]) {
+    p->depth--;
 
-        if (len == 0) {
-            vb_api_say(p->variable, sizeof(p->variable),
-                       "a dynamic variable has an empty name");
+    if (p->variables) {
+        vb_write(&p->writer, bracket, 1);
+        p->comma = 1;
+        p->variables = (p->depth > 2);
 
-        } else if (len >= 8 && memcmp(text, "system__", 8) == 0) {
-            vb_api_say(p->variable, sizeof(p->variable),
-                       "dynamic variable \"%s\": names that start with "
-                       "system__ are reserved", p->name);
+    } else if (p->depth == 1) {
+        p->metadata = 0;
+    }
 
-        } else if (len > VB_API_MAX_ID) {
-            vb_api_say(p->variable, sizeof(p->variable),
-                       "dynamic variable \"%s...\": the name is longer than "
-                       "%d bytes", p->name, VB_API_MAX_ID);
+    return 1;
+}
+
+
+static void
+vb_api_separate(vb_api_parser_t *p)
+{
+    if (p->comma) {
+        vb_write_literal(&p->writer, ",");
+    }
+}
+
+
+/*
+ * XML has no way to write U+FFFE and U+FFFF, and this is going to travel in
+ * XML: they are escaped.
+ */
+
+static void
+vb_api_write_string(vb_writer_t *w, const u_char *text, size_t len)
+{
+    const u_char  *p, *end;
+
+    vb_write_literal(w, "\"");
+
+    end = text + len;
+
+    for (p = text; end - p >= 3; p++) {
+
+        if (p[0] == 0xef && p[1] == 0xbf && p[2] >= 0xbe) {
+            vb_write_json(w, text, p - text);
+            vb_write(w, (p[2] == 0xbe) ? "\\ufffe" : "\\uffff", 6);
+
+            p += 2;
+            text = p + 1;
         }
     }
 
-    return vb_api_separate(&p->variables)
-           && vb_api_put_string(&p->variables, text, len)
-           && vb_api_put(&p->variables, ":", 1);
+    vb_write_json(w, text, end - text);
+    vb_write_literal(w, "\"");
 }
 
 
 static int
-vb_api_variable_value(vb_api_parser_t *p, const char *text, size_t len)
+vb_api_check(vb_api_parser_t *p, int have_agent)
 {
-    return vb_api_separate(&p->variables)
-           && vb_api_put(&p->variables, text, len);
-}
+    int        i;
+    vb_str_t  *to;
 
+    for (i = 0; i < VB_API_MEMBERS; i++) {
 
-static int
-vb_api_reserve(vb_api_buf_t *b, size_t len)
-{
-    u_char  *p;
-    size_t   size;
+        if (p->type[i] == VB_JSON_ABSENT || p->type[i] == VB_JSON_NULL) {
+            p->text[i].len = 0;
 
-    if (b->size - b->len >= len) {
-        return 1;
+        } else if (p->type[i] != vb_api_members[i].type) {
+            return vb_api_error(p, "%s", vb_api_members[i].error);
+
+        } else if (i == VB_API_VARIABLES) {
+            p->text[i].len = vb_min(p->writer.len, p->writer.size);
+        }
     }
 
-    size = b->size * 2 + len + 64;
-
-    p = realloc(b->data, size);
-    if (p == NULL) {
-        return 0;
+    if (p->text[VB_API_AGENT_ID].len == 0 && !have_agent) {
+        return vb_api_error(p, "agent_id is required");
     }
 
-    b->data = p;
-    b->size = size;
-
-    return 1;
-}
-
-
-static int
-vb_api_put(vb_api_buf_t *b, const void *data, size_t len)
-{
-    if (!vb_api_reserve(b, len)) {
-        return 0;
-    }
-
-    if (len) {
-        memcpy(b->data + b->len, data, len);
-    }
-
-    b->len += len;
-
-    return 1;
-}
-
-
-static int
-vb_api_put_string(vb_api_buf_t *b, const u_char *data, size_t len)
-{
-    if (!vb_api_reserve(b, vb_json_escape(NULL, data, len) + 2)) {
-        return 0;
-    }
-
-    b->data[b->len++] = '"';
-    b->len += vb_json_escape(b->data + b->len, data, len);
-    b->data[b->len++] = '"';
-
-    return 1;
-}
-
-
-/* a comma, unless a value or name is the first in its place: then what
- * stands before it is an opening bracket or a colon */
-
-static int
-vb_api_separate(vb_api_buf_t *b)
-{
-    u_char  c;
-
-    c = b->data[b->len - 1];
-
-    if (c == '{' || c == '[' || c == ':') {
-        return 1;
-    }
-
-    return vb_api_put(b, ",", 1);
-}
-
-
-static int
-vb_api_is(const u_char *text, size_t len, const char *name)
-{
-    return len == strlen(name) && memcmp(text, name, len) == 0;
-}
-
-
-static void
-vb_api_say(char *dst, size_t size, const char *format, ...)
-{
-    va_list  args;
-
-    va_start(args, format);
-    (void) vsnprintf(dst, size, format, args);
-    va_end(args);
-}
-
-
-static void
-vb_api_syntax(vb_api_parser_t *p, const u_char *data, size_t len)
-{
-    char    *s, *text;
-    size_t   at;
-
-    if (p->syntax[0]) {
-        return;
-    }
-
-    at = p->fed + yajl_get_bytes_consumed(p->yajl);
-
-    if (p->place == VB_API_OUTSIDE && p->depth == 0
-        && yajl_get_bytes_consumed(p->yajl) > 0)
+    if (vb_api_check_id(p, VB_API_AGENT_ID) != VB_OK
+        || vb_api_check_id(p, VB_API_SESSION_ID) != VB_OK)
     {
-        vb_api_say(p->syntax, sizeof(p->syntax),
-                   "the body is not a JSON object, at byte %zu", at);
-        return;
-    }
-
-    /* "parse error: unexpected token\n": its second half will do */
-
-    text = (char *) yajl_get_error(p->yajl, 0, data, len);
-    s = text ? strchr(text, ':') : NULL;
-
-    vb_api_say(p->syntax, sizeof(p->syntax),
-               "the body is not a JSON object: %.*s at byte %zu",
-               s ? (int) strcspn(s + 2, "\n") : 11, s ? s + 2 : "parse error",
-               at);
-
-    if (text) {
-        yajl_free_error(p->yajl, (unsigned char *) text);
-    }
-}
-
-
-static int
-vb_api_check_id(vb_api_parser_t *p, const char *name, const vb_api_buf_t *id)
-{
-    size_t  i;
-
-    if (id->len > VB_API_MAX_ID) {
-        vb_api_say(p->type, sizeof(p->type),
-                   "%s must not be longer than %d bytes", name, VB_API_MAX_ID);
         return VB_ERROR;
     }
 
-    for (i = 0; i < id->len; i++) {
-        if (id->data[i] < ' ' || id->data[i] == 0x7f) {
-            vb_api_say(p->type, sizeof(p->type),
-                       "%s must not hold control characters", name);
-            return VB_ERROR;
+    to = &p->text[VB_API_TO_NUMBER];
+
+    if (to->len == 0) {
+        return vb_api_error(p, "to_number is required");
+    }
+
+    if (!vb_e164(to)) {
+        return vb_api_error(p, "to_number must be in E.164 format: + and 2 to "
+                               "15 digits, the first not 0");
+    }
+
+    return vb_api_check_variables(p);
+}
+
+
+/* no control characters (C0, DEL, C1), and nothing XML cannot hold */
+
+static int
+vb_api_check_id(vb_api_parser_t *p, int member)
+{
+    u_char    *c, *end;
+    vb_str_t  *id;
+
+    id = &p->text[member];
+
+    if (id->len > VB_API_MAX_ID) {
+        return vb_api_error(p, "%s must not be longer than %d bytes",
+                            vb_api_members[member].name.data, VB_API_MAX_ID);
+    }
+
+    end = id->data + id->len;
+
+    for (c = id->data; c < end; c++) {
+
+        if (*c < 0x20 || *c == 0x7f
+            || (*c == 0xc2 && c[1] < 0xa0)
+            || (*c == 0xef && c[1] == 0xbf && c[2] >= 0xbe))
+        {
+            return vb_api_error(p, "%s must not contain control characters",
+                                vb_api_members[member].name.data);
         }
     }
 
@@ -712,13 +683,148 @@ vb_api_check_id(vb_api_parser_t *p, const char *name, const vb_api_buf_t *id)
 }
 
 
-static vb_str_t
-vb_api_str(const vb_api_buf_t *b)
+static int
+vb_api_check_variables(vb_api_parser_t *p)
 {
-    vb_str_t  s;
+    size_t            n;
+    u_char           *pos, shown[VB_API_MAX_SHOWN];
+    vb_str_t         *json, name;
+    const char       *error;
+    vb_json_value_t   object, key, value;
 
-    s.data = b->data;
-    s.len = b->len;
+    json = &p->text[VB_API_VARIABLES];
 
-    return s;
+    if (json->len == 0 || p->writer.len > p->writer.size) {
+        return VB_OK;
+    }
+
+    vb_api_unique(json);
+
+    if (vb_agent_variables_check(json, &name, &error) != VB_OK) {
+        goto refused;
+    }
+
+    object.type = VB_JSON_OBJECT;
+    object.text = *json;
+
+    pos = json->data;
+
+    while (vb_json_next(&object, &pos, &key, &value) == VB_OK) {
+
+        if (value.type == VB_JSON_ARRAY) {
+            value.text.data++;
+            value.text.len--;
+
+            if (vb_json_holds(&value.text, '[')) {
+                name = key.text;
+                error = "an array in an array";
+
+                goto refused;
+            }
+        }
+    }
+
+    return VB_OK;
+
+refused:
+
+    n = vb_json_print(shown, sizeof(shown), &name);
+
+    return vb_api_error(p, "dynamic variable \"%.*s\" is refused: %s", (int) n,
+                        shown, error);
+}
+
+
+/* leaves of the members that have the same name only the last */
+
+static void
+vb_api_unique(vb_str_t *json)
+{
+    u_char           *pos, *start, *later;
+    vb_json_value_t   object, name, other, value;
+
+    object.type = VB_JSON_OBJECT;
+    object.text = *json;
+
+    pos = object.text.data;
+
+    while (vb_json_next(&object, &pos, &name, &value) == VB_OK) {
+
+        later = pos;
+
+        while (vb_json_next(&object, &later, &other, &value) == VB_OK) {
+
+            if (other.text.len != name.text.len
+                || memcmp(other.text.data, name.text.data, name.text.len) != 0)
+            {
+                continue;
+            }
+
+            /* from its quote to behind the comma */
+
+            start = name.text.data - 1;
+            pos++;
+
+            memmove(start, pos, object.text.data + object.text.len - pos);
+            object.text.len -= pos - start;
+
+            pos = start;
+
+            break;
+        }
+    }
+
+    json->len = object.text.len;
+}
+
+
+static void
+vb_api_syntax(vb_api_parser_t *p, const char *why, size_t at)
+{
+    vb_api_error(p, "the body is not a JSON object: %s, at byte %zu", why, at);
+}
+
+
+/* unless a callback has stopped it, which has said why */
+
+static void
+vb_api_yajl_syntax(vb_api_parser_t *p)
+{
+    char    *text, *why;
+    size_t   n;
+
+    if (p->error[0]) {
+        return;
+    }
+
+    /* such as "lexical error: invalid char in json text.\n" */
+
+    text = (char *) yajl_get_error(p->yajl, 0, NULL, 0);
+    why = text ? strstr(text, ": ") : NULL;
+
+    if (why) {
+        why += 2;
+        n = strcspn(why, ".\n");
+        why[n] = '\0';
+    }
+
+    vb_api_syntax(p, why ? why : "parse error",
+                  p->fed + yajl_get_bytes_consumed(p->yajl));
+
+    if (text) {
+        yajl_free_error(p->yajl, (u_char *) text);
+    }
+}
+
+
+static int
+vb_api_error(vb_api_parser_t *p, const char *fmt, ...)
+{
+    va_list  args;
+
+    va_start(args, fmt);
+    (void) vsnprintf(p->error, sizeof(p->error), fmt, args);
+    va_end(args);
+
+    return VB_ERROR;
 }

@@ -12,6 +12,16 @@
 #include <vb_core.h>
 
 
+/* bytes of agent_id and session_id */
+#define VB_API_MAX_ID         256
+
+/* bytes of all dynamic variables as JSON: twice what a call's TwiML holds */
+#define VB_API_MAX_VARIABLES  8192
+
+/* bytes of one string or number, of whatever member */
+#define VB_API_MAX_TOKEN      1048576
+
+
 typedef struct vb_api_parser_s  vb_api_parser_t;
 
 
@@ -20,8 +30,13 @@ typedef struct {
     vb_str_t         agent_id;
     vb_str_t         session_id;
     vb_str_t         to_number;
-    vb_str_t         dynamic_variables;    /* compact JSON object, numbers as
-                                              they were written; or empty */
+
+    /*
+     * A compact JSON object, its numbers as they were written, each name
+     * once; or empty.  One longer than VB_API_MAX_VARIABLES is cut there and
+     * unchecked: no document that is to hold it will fit its limit.
+     */
+    vb_str_t         dynamic_variables;
 } vb_api_request_t;
 
 
@@ -30,15 +45,21 @@ vb_api_parser_t *vb_api_parser_create(void);
 void vb_api_parser_destroy(vb_api_parser_t *p);
 
 
-/* takes a piece; VB_OK, or VB_ERROR as vb_api_parser_finish() */
+/*
+ * Takes a piece; VB_OK, or VB_ERROR: then the rest need not be fed, and
+ * vb_api_parser_finish() tells why.  How the body is cut into pieces changes
+ * nothing.
+ */
 int vb_api_parser_feed(vb_api_parser_t *p, const u_char *data, size_t len);
 
 
 /*
  * Ends the body and checks it in the contract's order: JSON object (says
  * where parsing failed), types of members (names it), agent_id (unless
- * have_agent), to_number, E.164, dynamic variables.  VB_OK with *request set,
- * or VB_ERROR with *detail: the text of the answer, owned by the parser.
+ * have_agent), session_id, to_number, E.164, dynamic variables.  A member
+ * that is null is absent; of members of one name the last counts.  VB_OK with
+ * *request set, or VB_ERROR with *detail: the text of the answer, UTF-8 on
+ * one line, owned by the parser.
  */
 int vb_api_parser_finish(vb_api_parser_t *p, int have_agent,
     vb_api_request_t *request, vb_str_t *detail);

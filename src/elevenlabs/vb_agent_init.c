@@ -1,87 +1,142 @@
 
-/* conversation_initiation_client_data */
+/* The first message to an agent: the dynamic variables of the call */
 
 
 #include <vb_agent_init.h>
 #include <vb_json.h>
+#include <vb_writer.h>
 
 
-/* of a name, and of its longest escaped form */
+/* bytes of a variable's name, and of the same with each of them escaped */
 #define VB_AGENT_MAX_NAME  256
 #define VB_AGENT_MAX_RAW   (6 * VB_AGENT_MAX_NAME)
 
 
-static vb_json_value_t vb_agent_object(const vb_str_t *text);
-static int vb_agent_named(const vb_json_value_t *object, const vb_str_t *name);
-static size_t vb_agent_name(u_char *dst, const vb_json_value_t *key);
-static int vb_agent_holds_object(const vb_str_t *array);
-static size_t vb_agent_put(u_char *dst, size_t n, const void *data,
-    size_t len);
-static size_t vb_agent_put_string(u_char *dst, size_t n, const vb_str_t *s);
-
-
-#define vb_agent_put_literal(dst, n, s)                                       \
-    vb_agent_put(dst, n, s, sizeof(s) - 1)
+static size_t vb_agent_copy(vb_writer_t *w, const vb_json_value_t *object);
+static int vb_agent_is_new(const vb_agent_init_t *init,
+    const vb_json_value_t *object, size_t i);
+static int vb_agent_is_reserved(const vb_str_t *name);
+static const char *vb_agent_name(const vb_json_value_t *key, u_char *buf,
+    vb_str_t *name);
+static void vb_agent_object(vb_json_value_t *object, const vb_str_t *text);
 
 
 size_t
 vb_agent_init(u_char *dst, const vb_agent_init_t *init)
 {
-    size_t           i, n, members;
-    u_char          *pos;
-    vb_json_value_t  object, key, value;
+    size_t                      i, n;
+    vb_writer_t                 w;
+    vb_json_value_t             object;
+    const vb_agent_variable_t  *v;
 
-    object = vb_agent_object(&init->dynamic_variables);
+    vb_writer_init(&w, dst);
 
-    n = vb_agent_put_literal(dst, 0,
-                    "{\"type\":\"conversation_initiation_client_data\","
-                    "\"dynamic_variables\":{");
-    members = 0;
+    vb_write_literal(&w, "{\"type\":\"conversation_initiation_client_data\","
+                         "\"dynamic_variables\":{");
 
-    if (object.text.len) {
-        pos = object.text.data;
+    vb_agent_object(&object, &init->dynamic_variables);
 
-        while (vb_json_next(&object, &pos, &key, &value) == VB_OK) {
-
-            if (members++) {
-                n += vb_agent_put_literal(dst, n, ",");
-            }
-
-            n += vb_agent_put_literal(dst, n, "\"");
-            n += vb_agent_put(dst, n, key.text.data, key.text.len);
-            n += vb_agent_put_literal(dst, n, "\":");
-
-            /* a string's text is without its quotes */
-
-            if (value.type == VB_JSON_STRING) {
-                n += vb_agent_put_literal(dst, n, "\"");
-                n += vb_agent_put(dst, n, value.text.data, value.text.len);
-                n += vb_agent_put_literal(dst, n, "\"");
-
-            } else {
-                n += vb_agent_put(dst, n, value.text.data, value.text.len);
-            }
-        }
-    }
+    n = vb_agent_copy(&w, &object);
 
     for (i = 0; i < init->nextra; i++) {
 
-        if (init->extra[i].value.len == 0
-            || vb_agent_named(&object, &init->extra[i].name))
-        {
+        if (!vb_agent_is_new(init, &object, i)) {
             continue;
         }
 
-        if (members++) {
-            n += vb_agent_put_literal(dst, n, ",");
+        v = &init->extra[i];
+
+        if (n++) {
+            vb_write_literal(&w, ",");
         }
 
-        n += vb_agent_put_string(dst, n, &init->extra[i].name);
-        n += vb_agent_put_literal(dst, n, ":");
-        n += vb_agent_put_string(dst, n, &init->extra[i].value);
+        vb_write_literal(&w, "\"");
+        vb_write_json(&w, v->name.data, v->name.len);
+        vb_write_literal(&w, "\":\"");
+        vb_write_json(&w, v->value.data, v->value.len);
+        vb_write_literal(&w, "\"");
     }
 
-    return n + vb_agent_put_literal(dst, n, "}}");
+    vb_write_literal(&w, "}}");
+
+    return w.len;
+}
+
+
+/* writes the object's members, all but the space between them as it is */
+
+static size_t
+vb_agent_copy(vb_writer_t *w, const vb_json_value_t *object)
+{
+    size_t            n, quotes;
+    u_char           *pos;
+    vb_json_value_t   name, value;
+
+    n = 0;
+    pos = object->text.data;
+
+    while (vb_json_next(object, &pos, &name, &value) == VB_OK) {
+
+        if (n++) {
+            vb_write_literal(w, ",");
+        }
+
+        /* the texts of strings are without their quotes */
+
+        vb_write(w, name.text.data - 1, name.text.len + 2);
+        vb_write_literal(w, ":");
+
+        quotes = (value.type == VB_JSON_STRING);
+        vb_write(w, value.text.data - quotes, value.text.len + 2 * quotes);
+    }
+
+    return n;
+}
+
+
+/* whether extra[i] is to be written: neither refused nor named before */
+
+static int
+vb_agent_is_new(const vb_agent_init_t *init, const vb_json_value_t *object,
+    size_t i)
+{
+    size_t            k;
+    u_char           *pos, buf[VB_AGENT_MAX_RAW];
+    vb_str_t          other;
+    const vb_str_t   *name;
+    vb_json_value_t   key, value;
+
+    name = &init->extra[i].name;
+
+    if (init->extra[i].value.len == 0 || name->len == 0
+        || vb_agent_is_reserved(name))
+    {
+        return 0;
+    }
+
+    for (k = 0; k < i; k++) {
+
+        if (init->extra[k].value.len
+            && init->extra[k].name.len == name->len
+            && memcmp(init->extra[k].name.data, name->data, name->len) == 0)
+        {
+            return 0;
+        }
+    }
+
+    pos = object->text.data;
+
+    while (vb_json_next(object, &pos, &key, &value) == VB_OK) {
+
+        if (vb_agent_name(&key, buf, &other) == NULL
+            && other.len == name->len
+            && memcmp(other.data, name->data, name->len) == 0)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -89,41 +144,38 @@ int
 vb_agent_variables_check(const vb_str_t *text, vb_str_t *name,
     const char **error)
 {
-    size_t           len;
-    u_char          *pos, buf[VB_AGENT_MAX_RAW];
-    vb_json_value_t  object, key, value;
+    u_char           *pos, buf[VB_AGENT_MAX_RAW];
+    vb_str_t          plain;
+    vb_json_value_t   object, key, value;
 
     if (vb_json_check(text, VB_JSON_OBJECT) != VB_OK) {
         *error = "not a JSON object";
         return VB_ERROR;
     }
 
-    object = vb_agent_object(text);
+    vb_agent_object(&object, text);
+
     pos = object.text.data;
 
     while (vb_json_next(&object, &pos, &key, &value) == VB_OK) {
+
         *name = key.text;
+        *error = vb_agent_name(&key, buf, &plain);
 
-        len = key.text.len > sizeof(buf) ? key.text.len
-                                         : vb_agent_name(buf, &key);
-
-        if (len == 0 || len > VB_AGENT_MAX_NAME) {
-            *error = "a name is empty or too long";
+        if (*error) {
             return VB_DECLINED;
         }
 
-        if (len >= sizeof("system__") - 1
-            && memcmp(buf, "system__", sizeof("system__") - 1) == 0)
-        {
+        if (vb_agent_is_reserved(&plain)) {
             *error = "names that start with system__ are reserved";
             return VB_DECLINED;
         }
 
         if (value.type == VB_JSON_OBJECT
             || (value.type == VB_JSON_ARRAY
-                && vb_agent_holds_object(&value.text)))
+                && vb_json_holds(&value.text, '{')))
         {
-            *error = "a variable cannot be an object";
+            *error = "an object is not a variable";
             return VB_DECLINED;
         }
     }
@@ -132,108 +184,60 @@ vb_agent_variables_check(const vb_str_t *text, vb_str_t *name,
 }
 
 
-/* the object in a text that may have white space before it */
-
-static vb_json_value_t
-vb_agent_object(const vb_str_t *text)
-{
-    vb_json_value_t  object;
-
-    object.type = VB_JSON_OBJECT;
-    object.escaped = 0;
-    object.text = *text;
-
-    while (object.text.len && object.text.data[0] != '{') {
-        object.text.data++;
-        object.text.len--;
-    }
-
-    return object;
-}
-
-
 static int
-vb_agent_named(const vb_json_value_t *object, const vb_str_t *name)
+vb_agent_is_reserved(const vb_str_t *name)
 {
-    size_t           len;
-    u_char          *pos, buf[VB_AGENT_MAX_RAW];
-    vb_json_value_t  key, value;
+    static const vb_str_t  prefix = vb_str("system__");
 
-    if (object->text.len == 0) {
-        return 0;
-    }
-
-    pos = object->text.data;
-
-    while (vb_json_next(object, &pos, &key, &value) == VB_OK) {
-
-        if (key.text.len > sizeof(buf)) {
-            continue;
-        }
-
-        len = vb_agent_name(buf, &key);
-
-        if (len == name->len && memcmp(buf, name->data, len) == 0) {
-            return 1;
-        }
-    }
-
-    return 0;
+    return name->len >= prefix.len
+           && memcmp(name->data, prefix.data, prefix.len) == 0;
 }
 
 
-static size_t
-vb_agent_name(u_char *dst, const vb_json_value_t *key)
+/* unescapes a name; buf has VB_AGENT_MAX_RAW bytes.  NULL, or what is wrong */
+
+static const char *
+vb_agent_name(const vb_json_value_t *key, u_char *buf, vb_str_t *name)
 {
-    return vb_json_unescape(dst, &key->text);
+    *name = key->text;
+
+    if (key->escaped && name->len <= VB_AGENT_MAX_RAW) {
+        name->data = buf;
+        name->len = vb_json_unescape(buf, &key->text);
+    }
+
+    if (name->len == 0) {
+        return "an empty name";
+    }
+
+    if (name->len > VB_AGENT_MAX_NAME) {
+        return "a name longer than 256 bytes";
+    }
+
+    return NULL;
 }
 
 
-/* an array that was scanned: a brace outside of its strings is an object */
+/* the object that text is; an empty text is one without members */
 
-static int
-vb_agent_holds_object(const vb_str_t *array)
+static void
+vb_agent_object(vb_json_value_t *object, const vb_str_t *text)
 {
-    int     quoted;
     size_t  i;
 
-    quoted = 0;
+    object->type = VB_JSON_OBJECT;
+    object->escaped = 0;
+    object->text = *text;
 
-    for (i = 0; i < array->len; i++) {
-
-        if (quoted && array->data[i] == '\\') {
-            i++;
-
-        } else if (array->data[i] == '"') {
-            quoted = !quoted;
-
-        } else if (!quoted && array->data[i] == '{') {
-            return 1;
-        }
+    if (text->len == 0) {
+        object->type = VB_JSON_ABSENT;
+        return;
     }
 
-    return 0;
-}
+    /* vb_json_next() begins at the bracket */
 
+    for (i = 0; i < text->len && text->data[i] != '{'; i++) { /* void */ }
 
-static size_t
-vb_agent_put(u_char *dst, size_t n, const void *data, size_t len)
-{
-    if (dst && len) {
-        memcpy(dst + n, data, len);
-    }
-
-    return len;
-}
-
-
-static size_t
-vb_agent_put_string(u_char *dst, size_t n, const vb_str_t *s)
-{
-    size_t  len;
-
-    len = vb_agent_put_literal(dst, n, "\"");
-    len += vb_json_escape(dst ? dst + n + len : NULL, s->data, s->len);
-
-    return len + vb_agent_put_literal(dst, n + len, "\"");
+    object->text.data += i;
+    object->text.len -= i;
 }

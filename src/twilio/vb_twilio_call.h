@@ -73,7 +73,8 @@ int vb_e164(const vb_str_t *s);
 /*
  * Masks a phone number for logs: every digit but the last four becomes *.
  * A value that is no number (a client name, a SIP address) is masked but
- * for its first two bytes, and all that is not visible ASCII.  dst has room for s->len; returns its length.
+ * for its first two bytes, and all that is not visible ASCII.  dst has room
+ * for s->len; returns its length.
  */
 size_t vb_mask_number(u_char *dst, const vb_str_t *s);
 

@@ -79,6 +79,13 @@ int vb_json_next(const vb_json_value_t *object, u_char **pos,
 int vb_json_check(const vb_str_t *text, vb_json_type_t type);
 
 
+/*
+ * Whether c, say a bracket, is in the text of a scanned value, but not within
+ * its strings.
+ */
+int vb_json_holds(const vb_str_t *text, u_char c);
+
+
 /* reads an integer written as a number or, as Twilio does, as a string of
  * decimal digits; VB_OK, or VB_DECLINED for anything else or out of range */
 int vb_json_integer(const vb_json_value_t *value, int64_t *n);

@@ -64,6 +64,34 @@ vb_json_integer(const vb_json_value_t *value, int64_t *n)
 }
 
 
+int
+vb_json_holds(const vb_str_t *text, u_char c)
+{
+    int     string;
+    size_t  i;
+
+    string = 0;
+
+    for (i = 0; i < text->len; i++) {
+
+        if (text->data[i] == '"') {
+            string = !string;
+
+        } else if (!string) {
+
+            if (text->data[i] == c) {
+                return 1;
+            }
+
+        } else if (text->data[i] == '\\') {
+            i++;
+        }
+    }
+
+    return 0;
+}
+
+
 size_t
 vb_json_unescape(u_char *dst, const vb_str_t *src)
 {

@@ -42,23 +42,19 @@ vb_write(vb_writer_t *w, const void *data, size_t len)
 }
 
 
-/* a JSON string with its quotes */
+/* what is inside the quotes of a JSON string */
 
 static inline void
-vb_write_json_string(vb_writer_t *w, const u_char *src, size_t len)
+vb_write_json(vb_writer_t *w, const u_char *src, size_t len)
 {
     size_t  n;
     u_char  buf[6 * 64];
-
-    vb_write(w, "\"", 1);
 
     for ( /* void */ ; len; len -= n) {
         n = vb_min(len, 64);
         vb_write(w, buf, vb_json_escape(buf, src, n));
         src += n;
     }
-
-    vb_write(w, "\"", 1);
 }
 
 

@@ -53,7 +53,7 @@ good(void)
           "\"due\": 120.50,\"big\":12345678901234567890,\"e\":1E400,\"vip\":"
           "true,\"no\":false,\"nil\":null,\"l\":[1, \"a\",[]]}," TO
           "},\"agent_id\":\"a\"} ", NULL },
-        { "{\"agent_id\":7,\"agent_id\":\"a\",\"metadata\":{" TO "}}", NULL },
+        { "{\"agent_id\":7,\"agent_id\":\"a\",\"metadata\":{" TO "}}", "" },
         { "{\"agent_id\":\"a\",\"metadata\":{\"dynamic_variables\":{\"a\":1},"
           "\"dynamic_variables\":{\"l\":[1,\"b\"],\"n\":\"Zo\\u00eb\","
           "\"d\":1.50}," TO "}}",
