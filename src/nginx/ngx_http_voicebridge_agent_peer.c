@@ -477,6 +477,11 @@ ngx_http_voicebridge_agent_peer_take_over(ngx_http_request_t *r,
 
     peer->preread.data = u->buffer.pos;
     peer->preread.len = u->buffer.last - u->buffer.pos;
+
+    /* a buffer that looks full would be a header that is too big */
+
+    u->buffer.last = u->buffer.pos;
+
     peer->connection = c;
     peer->state = NGX_HTTP_VOICEBRIDGE_PEER_OPEN;
 
