@@ -13,13 +13,7 @@
 
 
 /* bytes of agent_id and session_id */
-#define VB_API_MAX_ID         256
-
-/* bytes of all dynamic variables as JSON: twice what a call's TwiML holds */
-#define VB_API_MAX_VARIABLES  8192
-
-/* bytes of one string or number, of whatever member */
-#define VB_API_MAX_TOKEN      1048576
+#define VB_API_MAX_ID  256
 
 
 typedef struct vb_api_parser_s  vb_api_parser_t;
@@ -33,8 +27,8 @@ typedef struct {
 
     /*
      * A compact JSON object, its numbers as they were written, each name
-     * once; or empty.  One longer than VB_API_MAX_VARIABLES is cut there and
-     * unchecked: no document that is to hold it will fit its limit.
+     * once; or empty.  Where 8192 bytes are not enough it is cut there and
+     * unchecked: no TwiML that is to hold it will fit its limit.
      */
     vb_str_t         dynamic_variables;
 } vb_api_request_t;
