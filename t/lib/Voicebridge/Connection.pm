@@ -162,5 +162,7 @@ sub note {
     $self->{peer}->note(%event);
 }
 
+sub await_cue { my $self = shift; return $self->{peer}->await_cue(@_) }
+
 
 1;

@@ -4,8 +4,8 @@ package Voicebridge::Peer;
 # addresses, that reports what it sees as events: one JSON object a line over
 # a pipe.  Voicebridge::Agent and Voicebridge::Twilio are such peers.
 #
-# In the test:  start, port, event, finish, stop.
-# In the peer:  accept, note.
+# In the test:  start, port, event, cue, finish, stop.
+# In the peer:  accept, note, await_cue.
 
 use strict;
 use warnings;
@@ -38,18 +38,19 @@ sub start {
 
     pipe my $read, my $write or die "pipe: $!\n";
     pipe my $lifeline, my $alive or die "pipe: $!\n";
+    pipe my $cue, my $cues or die "pipe: $!\n";
 
     $self->{lock} = File::Temp->new;
 
     my $pid = fork() // die "fork: $!\n";
 
     if ($pid == 0) {
-        close $_ for $read, $alive;
+        close $_ for $read, $alive, $cues;
 
         $SIG{$_} = 'DEFAULT' for qw( TERM INT HUP CHLD );
         $SIG{PIPE} = 'IGNORE';
 
-        @$self{qw( out lifeline )} = ($write, $lifeline);
+        @$self{qw( out lifeline cues )} = ($write, $lifeline, $cue);
         %running = ();
 
         $self->run;
@@ -58,11 +59,11 @@ sub start {
         POSIX::_exit(0);
     }
 
-    close $_ for $write, $lifeline, @{delete $self->{listeners}};
+    close $_ for $write, $lifeline, $cue, @{delete $self->{listeners}};
 
     $read->blocking(0);
 
-    @$self{qw( pid in alive buffer )} = ($pid, $read, $alive, '');
+    @$self{qw( pid in alive cues buffer )} = ($pid, $read, $alive, $cues, '');
     $running{$pid} = 1;
 
     return $self;
@@ -166,6 +167,29 @@ sub note {
     }
 
     flock $lock, LOCK_UN if $lock;
+}
+
+
+# in the test: lets a script go on that waits for its cue
+
+sub cue {
+    my $self = shift;
+
+    syswrite $self->{cues}, '.' or croak "cue: $!";
+}
+
+
+sub await_cue {
+    my ($self, $timeout) = @_;
+
+    my @ready = IO::Select->new($self->{lifeline}, $self->{cues})
+                          ->can_read($timeout // 3 * $self->{timeout});
+
+    POSIX::_exit(0) if grep { $_ == $self->{lifeline} } @ready;
+
+    die "no cue came\n" unless @ready;
+
+    sysread $self->{cues}, my $cue, 1;
 }
 
 

@@ -11,8 +11,9 @@ package Voicebridge::Phone;
 #     $phone->stop->send_close;
 #
 # Options of new: port; host and path of the request; tls => { ca, name };
-# auth_token: signs the handshake; url: what is signed, by default of host,
-# port and path; call_sid, stream_sid, account_sid; timeout.
+# auth_token: signs the handshake; url: what is signed, by default of scheme,
+# host, port and path; receive_buffer: bytes, for a phone that is to be slow;
+# call_sid, stream_sid, account_sid; timeout.
 
 use strict;
 use warnings;
@@ -22,6 +23,7 @@ use parent 'Voicebridge::WebSocket';
 use Digest::SHA qw( hmac_sha1 );
 use IO::Socket::IP ();
 use MIME::Base64 qw( decode_base64 encode_base64 );
+use Socket qw( SOL_SOCKET SO_RCVBUF );
 use Voicebridge::WebSocket qw( accept_key deadline_after new_key );
 
 my $calls = 0;
@@ -74,6 +76,10 @@ sub open {
         PeerHost => $self->{address},
         PeerPort => $self->{port},
         Timeout  => $self->{timeout},
+        # before it connects, or the window would be larger already
+        Sockopts => [ $self->{receive_buffer}
+                      ? [ SOL_SOCKET, SO_RCVBUF, $self->{receive_buffer} ]
+                      : () ],
     ) or die "cannot connect to port $self->{port}: $@\n";
 
     if ($self->{tls}) {
@@ -104,7 +110,9 @@ sub open {
 sub handshake_bytes {
     my ($self, %o) = @_;
 
-    my $url = $self->{url} // 'wss://' . $self->host . $self->{path};
+    my $url = $self->{url}
+              // ($self->{tls} ? 'wss://' : 'ws://') . $self->host
+                 . $self->{path};
     my $key = $self->{key} = new_key();
 
     my %headers = (

@@ -14,11 +14,13 @@ package Voicebridge::Test;
 # credentials and the peers' addresses, and each of them alone:
 # $TEST_NGINX_AGENT_URL, _AGENT_PORT, _TWILIO_URL, _TWILIO_PORT,
 # _ACCOUNT_SID, _AUTH_TOKEN, _PHONE_NUMBER, _XI_API_KEY, _API_KEY,
-# _CERTIFICATES (a directory, see Voicebridge::Certificates).
+# _CERTIFICATES (a directory, see Voicebridge::Certificates), _TLS_PORT (a
+# second port to listen on), _CALLS_LOG (for an access log with the format
+# calls, which has a call's variables).
 #
 # In the test section: agent(), twilio() are the block's peers, phone() makes
 # a Voicebridge::Phone that calls this server; log_has(qr/.../) waits for a
-# line of the error log; nginx_pid().
+# line of the error log, calls_log_has(qr/.../) of that of calls; nginx_pid().
 #
 # Without a plan, which is the better way, tests are counted as they come.
 # Every block is also a test that its error log, from start to exit, has no
@@ -51,6 +53,7 @@ BEGIN {
     $ENV{TEST_NGINX_SERVROOT} = "$dir/servroot";
     $ENV{TEST_NGINX_LOAD_MODULES} //= "$build/ngx_http_voicebridge_module.so";
     $ENV{TEST_NGINX_CERTIFICATES} = "$build/certificates";
+    $ENV{TEST_NGINX_CALLS_LOG} = "$dir/servroot/logs/calls.log";
 
     # Test::Nginx starts an nginx that fails again and again for 30 s
     no warnings qw( once );
@@ -65,7 +68,8 @@ use Voicebridge::Phone ();
 use Voicebridge::Twilio ();
 use Voicebridge::WebSocket qw( deadline_after );
 
-our @EXPORT = qw( agent log_has nginx_pid phone run_tests secret twilio );
+our @EXPORT = qw( agent calls_log_has log_has nginx_pid phone run_tests secret
+                  twilio );
 
 # invented; none may ever show up in a log
 my %credentials = (
@@ -126,15 +130,18 @@ sub nginx_pid {
 
 # waits until the error log has a line that matches: the line
 
-sub log_has {
-    my ($pattern, $timeout) = @_;
+sub log_has { return file_has($Test::Nginx::Util::ErrLogFile, @_) }
+
+sub calls_log_has { return file_has($ENV{TEST_NGINX_CALLS_LOG}, @_) }
+
+sub file_has {
+    my ($file, $pattern, $timeout) = @_;
 
     $pattern = qr/\Q$pattern\E/ unless ref $pattern;
 
     my $deadline = deadline_after($timeout);
 
-    open my $log, '<', $Test::Nginx::Util::ErrLogFile
-        or croak "$Test::Nginx::Util::ErrLogFile: $!";
+    open my $log, '<', $file or croak "$file: $!";
 
     my $line = '';
 
@@ -147,7 +154,8 @@ sub log_has {
             $line = '';
         }
 
-        croak "the error log has no line like $pattern" if time() > $deadline;
+        croak basename($file) . " has no line like $pattern"
+            if time() > $deadline;
 
         # the log says nothing when it grows
         sleep 0.01;
@@ -165,6 +173,9 @@ sub run_tests {
     Test::Nginx::Util::server_port_for_client($port);
 
     $ENV{TEST_NGINX_SERVER_PORT} = $port;
+
+    # Test::Nginx locks the three that follow, too
+    $ENV{TEST_NGINX_TLS_PORT} = $port + 1;
 
     # sanitizers in a worker read these
     Test::Nginx::Util::env_to_nginx($_)
@@ -255,6 +266,18 @@ sub give_up {
         $twilio = Voicebridge::Twilio->start(
             answer => $answer, code($block, 'twilio_options')->());
     }
+
+    $block->set_value('http_config', ($block->http_config // '') . <<'EOC');
+
+    log_format  calls  'call=$voicebridge_call_sid agent=$voicebridge_agent_id '
+                       'http=$status status=$voicebridge_status '
+                       'reason=$voicebridge_end_reason '
+                       'conversation=$voicebridge_conversation_id '
+                       'first_audio=$voicebridge_first_audio_time '
+                       'caller=$voicebridge_caller_audio_time '
+                       'agent=$voicebridge_agent_audio_time '
+                       'interruptions=$voicebridge_interruptions';
+EOC
 
     my %peers = (AGENT => $agent, TWILIO => $twilio);
 
