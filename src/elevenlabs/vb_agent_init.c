@@ -229,14 +229,14 @@ vb_agent_object(vb_json_value_t *object, const vb_str_t *text)
     object->escaped = 0;
     object->text = *text;
 
-    if (text->len == 0) {
-        object->type = VB_JSON_ABSENT;
-        return;
-    }
-
     /* vb_json_next() begins at the bracket */
 
     for (i = 0; i < text->len && text->data[i] != '{'; i++) { /* void */ }
+
+    if (i == text->len) {
+        object->type = VB_JSON_ABSENT;
+        return;
+    }
 
     object->text.data += i;
     object->text.len -= i;

@@ -22,7 +22,10 @@ typedef struct {
 typedef struct {
     vb_str_t                    dynamic_variables;  /* JSON object or empty */
 
-    /* added where the object does not name them and value is not empty */
+    /*
+     * Added where neither the object nor one before names them, the value is
+     * not empty and the name neither empty nor reserved (system__...).
+     */
     const vb_agent_variable_t  *extra;
     size_t                      nextra;
 } vb_agent_init_t;
@@ -39,8 +42,9 @@ size_t vb_agent_init(u_char *dst, const vb_agent_init_t *init);
 /*
  * Whether text is an object that ElevenLabs takes as dynamic variables:
  * strings, numbers, booleans, null and (nested) arrays of those; no name
- * that is empty or starts with system__.  VB_OK; VB_DECLINED with *name the
- * offending member (raw, in text) and *error why; VB_ERROR: not a JSON object.
+ * that is empty, longer than 256 bytes or starts with system__.  VB_OK;
+ * VB_DECLINED with *name the offending member (raw, in text) and *error why;
+ * VB_ERROR: not a JSON object.
  */
 int vb_agent_variables_check(const vb_str_t *text, vb_str_t *name,
     const char **error);

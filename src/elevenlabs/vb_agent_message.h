@@ -30,7 +30,10 @@ typedef enum {
 } vb_agent_type_t;
 
 
-/* strings point into the message, still escaped where .escaped says so */
+/*
+ * Strings point into the message, still escaped where .escaped says so; a
+ * vb_json_value_t is of any type, ABSENT where there is none.
+ */
 typedef struct {
     vb_agent_type_t   type;
     vb_str_t          name;            /* the type's own name */
@@ -58,8 +61,9 @@ typedef struct {
 
 /*
  * Parses one message.  VB_OK, also for types not known; VB_ERROR with
- * *error a plain reason (static): not a JSON object, no type, or metadata
- * without its formats, ping without event_id.  type may stand anywhere.
+ * *error a plain reason (static): not a JSON object, no type, metadata
+ * without its output format (ElevenLabs' own SDK takes one without an input
+ * format), a ping without event_id.  type may stand anywhere.
  */
 int vb_agent_message_parse(vb_agent_message_t *m, const vb_str_t *text,
     const char **error);
@@ -84,13 +88,18 @@ u_char *vb_agent_pong(u_char *p, int64_t event_id);
 u_char *vb_agent_tool_error(u_char *p, const vb_json_value_t *id);
 
 
-/* {"signed_url":"wss://..."}; out gets a copy (at most size bytes),
- * unescaped.  VB_OK or VB_ERROR. */
+/*
+ * {"signed_url":"wss://..."}; out gets a copy (at most size bytes),
+ * unescaped, of visible ASCII only.  VB_OK or VB_ERROR.
+ */
 int vb_agent_signed_url_parse(const vb_str_t *body, u_char *buf, size_t size,
     vb_str_t *out);
 
-/* the text of an error answer, {"detail":{"message":...}} or [{"msg":...}] or
- * a string: a cleaned copy in buf for the log; empty where there is none */
+/*
+ * The text of an error answer, whose detail is {"message":...}, [{"msg":...}]
+ * or a string: a copy for the log in buf, at most size bytes; empty where
+ * there is none.
+ */
 void vb_agent_error_parse(const vb_str_t *body, u_char *buf, size_t size,
     vb_str_t *out);
 

@@ -1,16 +1,28 @@
 
-/* Twilio Media Streams, both ways */
+/* Twilio's side of the phone leg: its messages read, ours written */
 
 
-#include <vb_twilio_call.h>
 #include <vb_twilio_stream.h>
+
+
+#define vb_twilio_write(p, s)                                                 \
+    ((u_char *) memcpy(p, s, sizeof(s) - 1) + sizeof(s) - 1)
+
+#define vb_twilio_write_sid(p, sid)                                           \
+    ((u_char *) memcpy(p, (sid)->data, VB_TWILIO_SID_LENGTH)                  \
+     + VB_TWILIO_SID_LENGTH)
 
 
 enum {
     VB_TWILIO_F_EVENT = 0,
-    VB_TWILIO_F_STREAM_SID,
     VB_TWILIO_F_MEDIA,
     VB_TWILIO_F_PAYLOAD,
+    VB_TWILIO_F_TRACK,
+    VB_TWILIO_F_STREAM_SID,
+    VB_TWILIO_F_MARK,
+    VB_TWILIO_F_NAME,
+    VB_TWILIO_F_DTMF,
+    VB_TWILIO_F_DIGIT,
     VB_TWILIO_F_START,
     VB_TWILIO_F_START_STREAM_SID,
     VB_TWILIO_F_ACCOUNT_SID,
@@ -20,24 +32,30 @@ enum {
     VB_TWILIO_F_ENCODING,
     VB_TWILIO_F_RATE,
     VB_TWILIO_F_CHANNELS,
-    VB_TWILIO_F_DTMF,
-    VB_TWILIO_F_DIGIT,
-    VB_TWILIO_F_MARK,
-    VB_TWILIO_F_NAME,
     VB_TWILIO_FIELDS
 };
 
 
-static int vb_twilio_start(vb_twilio_message_t *m,
-    const vb_json_value_t *v, const char **error);
-static u_char *vb_twilio_write(u_char *p, const char *s, size_t len);
+static vb_twilio_event_t vb_twilio_event(const vb_json_value_t *name);
+static int vb_twilio_media(vb_twilio_message_t *m, const vb_json_value_t *v,
+    const char **error);
+static int vb_twilio_start(vb_twilio_message_t *m, const vb_json_value_t *v,
+    const char **error);
+static void vb_twilio_text(vb_str_t *s, const vb_json_value_t *value);
 
+
+/* those of media first: fields are looked for in this order */
 
 static const vb_json_field_t  vb_twilio_fields[VB_TWILIO_FIELDS] = {
     { VB_JSON_ROOT, vb_str("event") },
-    { VB_JSON_ROOT, vb_str("streamSid") },
     { VB_JSON_ROOT, vb_str("media") },
     { VB_TWILIO_F_MEDIA, vb_str("payload") },
+    { VB_TWILIO_F_MEDIA, vb_str("track") },
+    { VB_JSON_ROOT, vb_str("streamSid") },
+    { VB_JSON_ROOT, vb_str("mark") },
+    { VB_TWILIO_F_MARK, vb_str("name") },
+    { VB_JSON_ROOT, vb_str("dtmf") },
+    { VB_TWILIO_F_DTMF, vb_str("digit") },
     { VB_JSON_ROOT, vb_str("start") },
     { VB_TWILIO_F_START, vb_str("streamSid") },
     { VB_TWILIO_F_START, vb_str("accountSid") },
@@ -46,24 +64,7 @@ static const vb_json_field_t  vb_twilio_fields[VB_TWILIO_FIELDS] = {
     { VB_TWILIO_F_START, vb_str("mediaFormat") },
     { VB_TWILIO_F_FORMAT, vb_str("encoding") },
     { VB_TWILIO_F_FORMAT, vb_str("sampleRate") },
-    { VB_TWILIO_F_FORMAT, vb_str("channels") },
-    { VB_JSON_ROOT, vb_str("dtmf") },
-    { VB_TWILIO_F_DTMF, vb_str("digit") },
-    { VB_JSON_ROOT, vb_str("mark") },
-    { VB_TWILIO_F_MARK, vb_str("name") }
-};
-
-
-static const struct {
-    vb_str_t           name;
-    vb_twilio_event_t  event;
-} vb_twilio_events[] = {
-    { vb_str("media"), VB_TWILIO_MEDIA },
-    { vb_str("mark"), VB_TWILIO_MARK },
-    { vb_str("start"), VB_TWILIO_START },
-    { vb_str("stop"), VB_TWILIO_STOP },
-    { vb_str("dtmf"), VB_TWILIO_DTMF },
-    { vb_str("connected"), VB_TWILIO_CONNECTED }
+    { VB_TWILIO_F_FORMAT, vb_str("channels") }
 };
 
 
@@ -71,8 +72,7 @@ int
 vb_twilio_message_parse(vb_twilio_message_t *m, const vb_str_t *text,
     const char **error)
 {
-    size_t           i, offset;
-    vb_str_t        *event;
+    size_t           offset;
     vb_json_value_t  v[VB_TWILIO_FIELDS];
 
     memset(m, 0, sizeof(vb_twilio_message_t));
@@ -89,35 +89,14 @@ vb_twilio_message_parse(vb_twilio_message_t *m, const vb_str_t *text,
         return VB_ERROR;
     }
 
-    event = &v[VB_TWILIO_F_EVENT].text;
+    m->event = vb_twilio_event(&v[VB_TWILIO_F_EVENT]);
 
-    for (i = 0; i < sizeof(vb_twilio_events) / sizeof(vb_twilio_events[0]);
-         i++)
-    {
-        if (vb_twilio_events[i].name.len == event->len
-            && memcmp(vb_twilio_events[i].name.data, event->data, event->len)
-               == 0)
-        {
-            m->event = vb_twilio_events[i].event;
-            break;
-        }
-    }
-
-    if (v[VB_TWILIO_F_STREAM_SID].type == VB_JSON_STRING) {
-        m->stream_sid = v[VB_TWILIO_F_STREAM_SID].text;
-    }
+    vb_twilio_text(&m->stream_sid, &v[VB_TWILIO_F_STREAM_SID]);
 
     switch (m->event) {
 
     case VB_TWILIO_MEDIA:
-
-        if (v[VB_TWILIO_F_PAYLOAD].type != VB_JSON_STRING) {
-            *error = "media without a payload";
-            return VB_ERROR;
-        }
-
-        m->payload = v[VB_TWILIO_F_PAYLOAD];
-        return VB_OK;
+        return vb_twilio_media(m, v, error);
 
     case VB_TWILIO_START:
         return vb_twilio_start(m, v, error);
@@ -136,47 +115,69 @@ vb_twilio_message_parse(vb_twilio_message_t *m, const vb_str_t *text,
 }
 
 
-u_char *
-vb_twilio_media_prefix(u_char *p, const vb_str_t *stream_sid)
+static vb_twilio_event_t
+vb_twilio_event(const vb_json_value_t *name)
 {
-    p = vb_twilio_write(p, "{\"event\":\"media\",\"streamSid\":\"",
-                        sizeof("{\"event\":\"media\",\"streamSid\":\"") - 1);
-    p = vb_twilio_write(p, (char *) stream_sid->data, VB_TWILIO_SID_LENGTH);
+    size_t     i;
+    u_char     buf[64];
+    vb_str_t   plain;
 
-    return vb_twilio_write(p, "\",\"media\":{\"payload\":\"",
-                           sizeof("\",\"media\":{\"payload\":\"") - 1);
+    static const struct {
+        vb_str_t           name;
+        vb_twilio_event_t  event;
+    } events[] = {
+        { vb_str("media"), VB_TWILIO_MEDIA },
+        { vb_str("mark"), VB_TWILIO_MARK },
+        { vb_str("dtmf"), VB_TWILIO_DTMF },
+        { vb_str("connected"), VB_TWILIO_CONNECTED },
+        { vb_str("start"), VB_TWILIO_START },
+        { vb_str("stop"), VB_TWILIO_STOP }
+    };
+
+    plain = name->text;
+
+    if (name->escaped && plain.len <= sizeof(buf)) {
+        plain.data = buf;
+        plain.len = vb_json_unescape(buf, &name->text);
+    }
+
+    for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+
+        if (events[i].name.len == plain.len
+            && memcmp(events[i].name.data, plain.data, plain.len) == 0)
+        {
+            return events[i].event;
+        }
+    }
+
+    return VB_TWILIO_UNKNOWN;
 }
 
 
-u_char *
-vb_twilio_media_suffix(u_char *p)
+static int
+vb_twilio_media(vb_twilio_message_t *m, const vb_json_value_t *v,
+    const char **error)
 {
-    return vb_twilio_write(p, "\"}}", 3);
-}
+    const vb_json_value_t  *track;
 
+    if (v[VB_TWILIO_F_PAYLOAD].type != VB_JSON_STRING) {
+        *error = "media without a payload";
+        return VB_ERROR;
+    }
 
-u_char *
-vb_twilio_mark(u_char *p, const vb_str_t *stream_sid, const vb_str_t *name)
-{
-    p = vb_twilio_write(p, "{\"event\":\"mark\",\"streamSid\":\"",
-                        sizeof("{\"event\":\"mark\",\"streamSid\":\"") - 1);
-    p = vb_twilio_write(p, (char *) stream_sid->data, VB_TWILIO_SID_LENGTH);
-    p = vb_twilio_write(p, "\",\"mark\":{\"name\":\"",
-                        sizeof("\",\"mark\":{\"name\":\"") - 1);
-    p = vb_twilio_write(p, (char *) name->data, vb_min(name->len, 32));
+    track = &v[VB_TWILIO_F_TRACK];
 
-    return vb_twilio_write(p, "\"}}", 3);
-}
+    if (track->type == VB_JSON_STRING && !vb_str_eq(&track->text, "inbound")) {
 
+        /* what the caller hears, not what is said: none of our stream's */
 
-u_char *
-vb_twilio_clear(u_char *p, const vb_str_t *stream_sid)
-{
-    p = vb_twilio_write(p, "{\"event\":\"clear\",\"streamSid\":\"",
-                        sizeof("{\"event\":\"clear\",\"streamSid\":\"") - 1);
-    p = vb_twilio_write(p, (char *) stream_sid->data, VB_TWILIO_SID_LENGTH);
+        m->event = VB_TWILIO_UNKNOWN;
+        return VB_OK;
+    }
 
-    return vb_twilio_write(p, "\"}", 2);
+    m->payload = v[VB_TWILIO_F_PAYLOAD];
+
+    return VB_OK;
 }
 
 
@@ -184,12 +185,15 @@ static int
 vb_twilio_start(vb_twilio_message_t *m, const vb_json_value_t *v,
     const char **error)
 {
-    int64_t  rate, channels;
+    int64_t   rate, channels;
+    vb_str_t  encoding;
 
-    if (m->stream_sid.len == 0
-        && v[VB_TWILIO_F_START_STREAM_SID].type == VB_JSON_STRING)
-    {
-        m->stream_sid = v[VB_TWILIO_F_START_STREAM_SID].text;
+    vb_twilio_text(&m->call_sid, &v[VB_TWILIO_F_CALL_SID]);
+    vb_twilio_text(&m->account_sid, &v[VB_TWILIO_F_ACCOUNT_SID]);
+    vb_twilio_text(&encoding, &v[VB_TWILIO_F_ENCODING]);
+
+    if (m->stream_sid.len == 0) {
+        vb_twilio_text(&m->stream_sid, &v[VB_TWILIO_F_START_STREAM_SID]);
     }
 
     if (!vb_twilio_sid(&m->stream_sid, "MZ")) {
@@ -197,26 +201,17 @@ vb_twilio_start(vb_twilio_message_t *m, const vb_json_value_t *v,
         return VB_ERROR;
     }
 
-    if (v[VB_TWILIO_F_CALL_SID].type == VB_JSON_STRING) {
-        m->call_sid = v[VB_TWILIO_F_CALL_SID].text;
-    }
-
     if (!vb_twilio_sid(&m->call_sid, "CA")) {
         *error = "start without a callSid of the form CA...";
         return VB_ERROR;
     }
 
-    if (v[VB_TWILIO_F_ACCOUNT_SID].type == VB_JSON_STRING) {
-        m->account_sid = v[VB_TWILIO_F_ACCOUNT_SID].text;
-    }
-
-    if (!vb_twilio_sid(&m->account_sid, "AC")) {
-        *error = "start without an accountSid of the form AC...";
+    if (m->account_sid.len && !vb_twilio_sid(&m->account_sid, "AC")) {
+        *error = "start with an accountSid not of the form AC...";
         return VB_ERROR;
     }
 
-    if (v[VB_TWILIO_F_ENCODING].type != VB_JSON_STRING
-        || !vb_str_eq(&v[VB_TWILIO_F_ENCODING].text, "audio/x-mulaw")
+    if (!vb_str_eq(&encoding, "audio/x-mulaw")
         || vb_json_integer(&v[VB_TWILIO_F_RATE], &rate) != VB_OK
         || rate != 8000
         || vb_json_integer(&v[VB_TWILIO_F_CHANNELS], &channels) != VB_OK
@@ -234,10 +229,57 @@ vb_twilio_start(vb_twilio_message_t *m, const vb_json_value_t *v,
 }
 
 
-static u_char *
-vb_twilio_write(u_char *p, const char *s, size_t len)
+static void
+vb_twilio_text(vb_str_t *s, const vb_json_value_t *value)
 {
-    memcpy(p, s, len);
+    if (value->type == VB_JSON_STRING) {
+        *s = value->text;
 
-    return p + len;
+    } else {
+        s->len = 0;
+        s->data = NULL;
+    }
+}
+
+
+u_char *
+vb_twilio_media_prefix(u_char *p, const vb_str_t *stream_sid)
+{
+    p = vb_twilio_write(p, "{\"event\":\"media\",\"streamSid\":\"");
+    p = vb_twilio_write_sid(p, stream_sid);
+
+    return vb_twilio_write(p, "\",\"media\":{\"payload\":\"");
+}
+
+
+u_char *
+vb_twilio_media_suffix(u_char *p)
+{
+    return vb_twilio_write(p, "\"}}");
+}
+
+
+u_char *
+vb_twilio_mark(u_char *p, const vb_str_t *stream_sid, const vb_str_t *name)
+{
+    size_t  len;
+
+    p = vb_twilio_write(p, "{\"event\":\"mark\",\"streamSid\":\"");
+    p = vb_twilio_write_sid(p, stream_sid);
+    p = vb_twilio_write(p, "\",\"mark\":{\"name\":\"");
+
+    len = vb_min(name->len, VB_TWILIO_MARK_NAME);
+    memcpy(p, name->data, len);
+
+    return vb_twilio_write(p + len, "\"}}");
+}
+
+
+u_char *
+vb_twilio_clear(u_char *p, const vb_str_t *stream_sid)
+{
+    p = vb_twilio_write(p, "{\"event\":\"clear\",\"streamSid\":\"");
+    p = vb_twilio_write_sid(p, stream_sid);
+
+    return vb_twilio_write(p, "\"}");
 }

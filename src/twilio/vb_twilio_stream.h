@@ -35,10 +35,11 @@ typedef struct {
     vb_str_t           call_sid;
     vb_json_value_t    parameters;     /* customParameters, or ABSENT */
 
-    /* media: base64 of mu-law; always of the inbound track */
+    /* media: base64 of mu-law; always of the inbound track, a message of
+       another one is an unknown event */
     vb_json_value_t    payload;
 
-    /* dtmf, mark */
+    /* dtmf, mark: of any type, or ABSENT */
     vb_json_value_t    digit;
     vb_json_value_t    mark;
 } vb_twilio_message_t;
@@ -48,8 +49,9 @@ typedef struct {
  * Parses one text message.  VB_OK; VB_ERROR with *error a plain reason
  * (static) when it is not JSON, or a message of a known event lacks what it
  * must have: streamSid, callSid and a mediaFormat of audio/x-mulaw 8000 1 in
- * start, payload in media.  SIDs of a start must have Twilio's shape (two
- * letters, 32 hex digits).  Unknown events and extra members are accepted.
+ * start, payload in media.  SIDs of a start, the accountSid too if there is
+ * one, must have Twilio's shape (two letters, 32 hex digits).  Unknown
+ * events and extra members are accepted.
  */
 int vb_twilio_message_parse(vb_twilio_message_t *m, const vb_str_t *text,
     const char **error);
@@ -68,7 +70,8 @@ int vb_twilio_message_parse(vb_twilio_message_t *m, const vb_str_t *text,
 u_char *vb_twilio_media_prefix(u_char *p, const vb_str_t *stream_sid);
 u_char *vb_twilio_media_suffix(u_char *p);
 
-/* name: at most 32 bytes that need no escaping */
+/* of a name, which needs no escaping, no more bytes than this are used */
+#define VB_TWILIO_MARK_NAME    32
 #define VB_TWILIO_MARK_LENGTH  128
 u_char *vb_twilio_mark(u_char *p, const vb_str_t *stream_sid,
     const vb_str_t *name);
