@@ -1,0 +1,516 @@
+
+/*
+ * What the resampler costs and what it does to the sound, pair by pair, by
+ * the vector units there are; beside other libraries where compiled with
+ * -DHAVE_SPEEXDSP, -DHAVE_SOXR, -DHAVE_SAMPLERATE and linked with them.
+ *
+ *     time     CPU of a 20 ms frame, the best of many
+ *     SNR      1010 Hz at -6 dB, against all that comes out beside it
+ *     stop     downwards the worst alias of tones from 4200 Hz, upwards the
+ *              worst image of tones to 3400 Hz
+ *     ripple   the worst deviation of tones to 3400 Hz
+ *     delay    of the sound, and of what is held back until more comes
+ */
+
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <tone.h>
+#include <vb_g711.h>
+#include <vb_resampler_kernel.h>
+#include <vb_transcoder.h>
+
+#if (HAVE_SPEEXDSP)
+#include <speex/speex_resampler.h>
+#endif
+
+#if (HAVE_SOXR)
+#include <soxr.h>
+#endif
+
+#if (HAVE_SAMPLERATE)
+#include <samplerate.h>
+#endif
+
+
+#define BENCH_LONGEST  48000
+#define BENCH_ROUNDS   30
+#define BENCH_FRAMES   100
+
+
+typedef struct bench_s  bench_t;
+
+struct bench_s {
+    const char                   *name;
+    void                       *(*start)(bench_t *b);
+    size_t                      (*run)(bench_t *b, int16_t *dst,
+                                       const int16_t *src, size_t n);
+    void                        (*stop)(void *state);
+    vb_resampler_kernel_pt        kernel;
+
+    unsigned                      in_rate;
+    unsigned                      out_rate;
+    void                         *state;
+};
+
+
+typedef struct {
+    double                        lag;      /* held back, seconds */
+    size_t                        n;
+} bench_output_t;
+
+
+static int16_t               in[BENCH_LONGEST], out[BENCH_LONGEST + 4096];
+static vb_resampler_bank_t  *bank;
+
+
+/* ours, by one kernel */
+
+typedef struct {
+    vb_resampler_t                resampler;
+    vb_resampler_filter_t         filter;
+} bench_own_t;
+
+
+static void *
+own_start(bench_t *b)
+{
+    bench_own_t  *own;
+
+    own = malloc(sizeof(bench_own_t));
+
+    own->filter = *vb_resampler_filter(bank, b->in_rate, b->out_rate);
+    own->filter.kernel = b->kernel;
+
+    vb_resampler_init(&own->resampler, &own->filter);
+
+    return own;
+}
+
+
+static size_t
+own_run(bench_t *b, int16_t *dst, const int16_t *src, size_t n)
+{
+    bench_own_t  *own = b->state;
+
+    return vb_resampler_process(&own->resampler, dst, src, n);
+}
+
+
+#if (HAVE_SPEEXDSP)
+
+static void *
+speex_start(bench_t *b)
+{
+    return speex_resampler_init(1, b->in_rate, b->out_rate, 7, NULL);
+}
+
+
+static size_t
+speex_run(bench_t *b, int16_t *dst, const int16_t *src, size_t n)
+{
+    spx_uint32_t  in_len, out_len;
+
+    in_len = n;
+    out_len = BENCH_LONGEST;
+
+    speex_resampler_process_int(b->state, 0, src, &in_len, dst, &out_len);
+
+    return out_len;
+}
+
+
+static void
+speex_stop(void *state)
+{
+    speex_resampler_destroy(state);
+}
+
+#endif
+
+
+#if (HAVE_SOXR)
+
+static void *
+sox_start(bench_t *b)
+{
+    soxr_io_spec_t       io;
+    soxr_quality_spec_t  quality;
+
+    io = soxr_io_spec(SOXR_INT16_I, SOXR_INT16_I);
+    quality = soxr_quality_spec(SOXR_MQ, 0);
+
+    return soxr_create(b->in_rate, b->out_rate, 1, NULL, &io, &quality, NULL);
+}
+
+
+static size_t
+sox_run(bench_t *b, int16_t *dst, const int16_t *src, size_t n)
+{
+    size_t  done;
+
+    soxr_process(b->state, src, n, NULL, dst, BENCH_LONGEST, &done);
+
+    return done;
+}
+
+
+static void
+sox_stop(void *state)
+{
+    soxr_delete(state);
+}
+
+#endif
+
+
+#if (HAVE_SAMPLERATE)
+
+static void *
+src_start(bench_t *b)
+{
+    int  error;
+
+    return src_new(SRC_SINC_FASTEST, 1, &error);
+}
+
+
+static size_t
+src_run(bench_t *b, int16_t *dst, const int16_t *src, size_t n)
+{
+    SRC_DATA      data;
+    static float  from[BENCH_LONGEST], to[BENCH_LONGEST];
+
+    src_short_to_float_array(src, from, n);
+
+    memset(&data, 0, sizeof(SRC_DATA));
+    data.data_in = from;
+    data.input_frames = n;
+    data.data_out = to;
+    data.output_frames = BENCH_LONGEST;
+    data.src_ratio = (double) b->out_rate / b->in_rate;
+
+    src_process(b->state, &data);
+    src_float_to_short_array(to, dst, data.output_frames_gen);
+
+    return data.output_frames_gen;
+}
+
+
+static void
+src_stop(void *state)
+{
+    src_delete(state);
+}
+
+#endif
+
+
+static bench_t  benches[] = {
+#if (VB_RESAMPLER_X86)
+    { "avx2", own_start, own_run, free, vb_resampler_kernel_avx2, 0, 0, NULL },
+    { "sse2", own_start, own_run, free, vb_resampler_kernel_sse2, 0, 0, NULL },
+#endif
+#if (VB_RESAMPLER_NEON)
+    { "neon", own_start, own_run, free, vb_resampler_kernel_neon, 0, 0, NULL },
+#endif
+    { "portable", own_start, own_run, free, vb_resampler_kernel_portable,
+      0, 0, NULL },
+#if (HAVE_SPEEXDSP)
+    { "speexdsp 7", speex_start, speex_run, speex_stop, NULL, 0, 0, NULL },
+#endif
+#if (HAVE_SOXR)
+    { "soxr MQ", sox_start, sox_run, sox_stop, NULL, 0, 0, NULL },
+#endif
+#if (HAVE_SAMPLERATE)
+    { "libsamplerate", src_start, src_run, src_stop, NULL, 0, 0, NULL },
+#endif
+    { NULL, NULL, NULL, NULL, NULL, 0, 0, NULL }
+};
+
+
+static double
+now(void)
+{
+    struct timespec  t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+
+    return t.tv_sec * 1e9 + t.tv_nsec;
+}
+
+
+/* half a second of in[] in frames of 20 ms */
+
+static bench_output_t
+bench_run(bench_t *b)
+{
+    size_t          i, frame;
+    double          held;
+    bench_output_t  output;
+
+    frame = b->in_rate / 50;
+
+    output.n = 0;
+    output.lag = 0;
+
+    b->state = b->start(b);
+
+    for (i = 0; i < 25; i++) {
+        output.n += b->run(b, out + output.n, in + i * frame, frame);
+
+        held = (i + 1) / 50.0 - (double) output.n / b->out_rate;
+        output.lag = fmax(output.lag, held);
+    }
+
+    b->stop(b->state);
+
+    return output;
+}
+
+
+static double
+bench_time(bench_t *b)
+{
+    int      i, k;
+    size_t   frame;
+    double   start, best;
+
+    frame = b->in_rate / 50;
+    best = 1e12;
+
+    tone_write(in, 0, frame, b->in_rate, 1000, 16000);
+
+    b->state = b->start(b);
+
+    for (i = 0; i < BENCH_ROUNDS; i++) {
+        start = now();
+
+        for (k = 0; k < BENCH_FRAMES; k++) {
+            (void) b->run(b, out, in, frame);
+        }
+
+        best = fmin(best, now() - start);
+    }
+
+    b->stop(b->state);
+
+    return best / BENCH_FRAMES;
+}
+
+
+/* a tone's way: the last 100 ms, where nothing begins or ends */
+
+static tone_t
+bench_tone(bench_t *b, double hz, double amplitude)
+{
+    size_t          window;
+    bench_output_t  output;
+
+    window = b->out_rate / 10;
+
+    tone_write(in, 0, b->in_rate / 2, b->in_rate, hz, amplitude);
+    output = bench_run(b);
+
+    return tone_measure(out + output.n - window, window, b->out_rate, hz);
+}
+
+
+static double
+bench_stop(bench_t *b)
+{
+    double  hz, worst;
+    tone_t  t;
+
+    worst = -200;
+
+    if (b->in_rate == 8000) {
+
+        for (hz = 50; hz <= 3400; hz += 50) {
+            t = bench_tone(b, hz, 30000);
+            worst = fmax(worst, tone_db(t.noise, 30000 / sqrt(2)));
+        }
+
+        return worst;
+    }
+
+    for (hz = 4200; hz < b->in_rate / 2; hz += 50) {
+        t = bench_tone(b, hz, 30000);
+        worst = fmax(worst, tone_db(hypot(t.noise, t.amplitude / sqrt(2)),
+                                    30000 / sqrt(2)));
+    }
+
+    return worst;
+}
+
+
+static double
+bench_ripple(bench_t *b)
+{
+    double  hz, worst;
+
+    worst = 0;
+
+    for (hz = 50; hz <= 3400; hz += 50) {
+        worst = fmax(worst, fabs(tone_db(bench_tone(b, hz, 20000).amplitude,
+                                         20000)));
+    }
+
+    return worst;
+}
+
+
+static double
+bench_delay(bench_t *b)
+{
+    size_t          i, window;
+    bench_output_t  output;
+
+    window = b->out_rate / 10;
+
+    for (i = 0; i < b->in_rate / 2; i++) {
+        in[i] = lrint(tone_voice((double) i / b->in_rate));
+    }
+
+    output = bench_run(b);
+
+    return output.lag + tone_delay(out + output.n - window, output.n - window,
+                                   window, b->out_rate);
+}
+
+
+static void
+bench_pair(unsigned in_rate, unsigned out_rate)
+{
+    double    snr;
+    bench_t  *b;
+
+    printf("\n%5u to %5u Hz", in_rate, out_rate);
+
+    for (b = benches; b->name; b++) {
+
+#if (VB_RESAMPLER_X86)
+
+        if (b->kernel == vb_resampler_kernel_avx2
+            && !__builtin_cpu_supports("avx2"))
+        {
+            continue;
+        }
+
+#endif
+
+        b->in_rate = in_rate;
+        b->out_rate = out_rate;
+
+        snr = bench_tone(b, 1010, 16000).snr;
+
+        printf("%*s%-14s %7.0f ns  %6.1f dB  %6.1f dB  %7.4f dB  %6.2f ms\n",
+               (b == benches) ? 2 : 18, "", b->name, bench_time(b), snr,
+               bench_stop(b), bench_ripple(b), bench_delay(b) * 1e3);
+    }
+}
+
+
+/* the whole way of one direction, with mu-law and bytes */
+
+static void
+bench_path(const vb_audio_format_t *from, const vb_audio_format_t *to)
+{
+    int               i, k;
+    size_t            frame, n, m;
+    double            start, best;
+    u_char           *src, *dst;
+    vb_transcoder_t   tc;
+
+    (void) vb_transcoder_init(&tc, bank, from, to);
+
+    n = vb_audio_bytes_per_second(from) * 3 / 2;
+    frame = vb_audio_bytes_per_second(from) / 50;
+    src = malloc(n);
+    dst = malloc(vb_transcoder_bound(&tc, n));
+
+    if (from->codec == VB_AUDIO_ULAW) {
+        tone_write(in, 0, n, from->rate, 1004, 16000);
+        vb_g711_ulaw_encode(src, in, n);
+
+    } else {
+        tone_write((int16_t *) src, 0, n / 2, from->rate, 1004, 16000);
+    }
+
+    best = 1e12;
+
+    for (i = 0; i < BENCH_ROUNDS; i++) {
+        start = now();
+
+        for (k = 0; k < BENCH_FRAMES; k++) {
+            (void) vb_transcode(&tc, dst, src, frame);
+        }
+
+        best = fmin(best, now() - start);
+    }
+
+    vb_transcoder_reset(&tc);
+    m = vb_transcode(&tc, dst, src, n);
+    n = vb_audio_bytes_per_second(to);
+
+    if (to->codec == VB_AUDIO_ULAW) {
+        vb_g711_ulaw_decode(out, dst + m - n, n);
+
+    } else {
+        memcpy(out, dst + m - n, n);
+    }
+
+    printf("  %7.0f ns  %6.1f dB", best / BENCH_FRAMES,
+           tone_measure(out, to->rate, to->rate, 1004).snr);
+
+    free(src);
+    free(dst);
+}
+
+
+int
+main(void)
+{
+    size_t             i;
+    vb_audio_format_t  pcm;
+
+    static const unsigned  rates[] = {
+        8000, 16000, 22050, 24000, 44100, 48000
+    };
+
+    bank = vb_resampler_bank_create();
+    if (bank == NULL) {
+        return 1;
+    }
+
+    printf("%33s%10s%11s%11s%12s%11s\n", "", "time", "SNR", "stop", "ripple",
+           "delay");
+
+    for (i = 1; i < 6; i++) {
+        bench_pair(8000, rates[i]);
+        fflush(stdout);
+    }
+
+    for (i = 1; i < 6; i++) {
+        bench_pair(rates[i], 8000);
+        fflush(stdout);
+    }
+
+    printf("\nwith mu-law         from the line, SNR       to the line, SNR\n");
+
+    for (i = 0; i < 6; i++) {
+        pcm.codec = VB_AUDIO_PCM;
+        pcm.rate = rates[i];
+
+        printf("pcm_%-14u", rates[i]);
+        bench_path(&vb_audio_ulaw_8000, &pcm);
+        bench_path(&pcm, &vb_audio_ulaw_8000);
+        printf("\n");
+    }
+
+    vb_resampler_bank_destroy(bank);
+
+    return 0;
+}
