@@ -16,7 +16,6 @@ __DATA__
     location = /twilio/media-stream {
         voicebridge_media_stream;
         $TEST_NGINX_VOICEBRIDGE
-        voicebridge_public_url http://127.0.0.1:$TEST_NGINX_SERVER_PORT;
         voicebridge_shutdown_handoff on;
     }
 --- agent
@@ -52,7 +51,7 @@ __DATA__
     my %given = $request->{form}{Twiml}
                 =~ /<Parameter name="(\w+)" value="([^"]*)"/g;
 
-    like $request->{form}{Twiml}, qr{<Stream url="wss://127\.0\.0\.1:},
+    like $request->{form}{Twiml}, qr{<Stream url="ws://127\.0\.0\.1:},
          'to a stream of this server';
     is $given{agent_id}, 'agent_1', 'with the agent';
     is $given{session_id}, 's_1', 'the session';
@@ -90,7 +89,6 @@ __DATA__
     location = /twilio/media-stream {
         voicebridge_media_stream;
         $TEST_NGINX_VOICEBRIDGE
-        voicebridge_public_url http://127.0.0.1:$TEST_NGINX_SERVER_PORT;
     }
 --- agent
     my $socket = $agent->socket;
