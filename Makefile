@@ -197,7 +197,8 @@ SANITIZE_FLAGS = WERROR= CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE) \
 check-sanitize: check-deps
 	@ASAN_OPTIONS=detect_leaks=0 \
 		$(CHECK) BUILD=$(BUILD)/sanitize $(SANITIZE_FLAGS) nginx
-	@TEST_NGINX_BINARY='$(abspath $(BUILD)/sanitize/nginx/objs/nginx)' \
+	@TEST_NGINX_BINARY='$(CURDIR)/tools/nginx-sanitize' \
+		SANITIZED='$(abspath $(BUILD)/sanitize/nginx/objs/nginx)' \
 		tools/reports $(BUILD)/sanitize/reports \
 		$(CHECK) BUILD=$(BUILD)/sanitize $(SANITIZE_FLAGS) \
 		TESTS='$(TESTS)' run-tests
@@ -206,7 +207,7 @@ check-sanitize: check-deps
 VALGRIND_TESTS = $(filter-out t/sources.t t/peers.t,$(wildcard t/*.t))
 
 check-valgrind: check-deps build
-	@TEST_NGINX_BINARY='$(CURDIR)/tools/valgrind-nginx' \
+	@TEST_NGINX_BINARY='$(CURDIR)/tools/nginx-valgrind' \
 		VOICEBRIDGE_TIME_FACTOR=5 \
 		tools/reports $(BUILD)/valgrind/reports \
 		$(MAKE) --no-print-directory \
