@@ -65,6 +65,7 @@ sub start ($self) {
     $self->{steps} = [@{$self->script}];
     $self->{heard} = 0;
 
+    $conversation->on(initiated => sub ($conversation) { $self->_prepare });
     $conversation->on(ready => sub ($conversation) { $self->_ready });
     $conversation->on(speech => sub ($conversation) { $self->_interrupted });
 
@@ -81,6 +82,24 @@ sub start ($self) {
 
     return $self;
 }
+
+
+# what is to be said with the caller's variables in it is made now, so that
+# nothing waits for it later
+
+sub _prepare ($self) {
+    for my $step (@{$self->{steps}}) {
+        my $what = $step->{say} // $step->{goodbye} // next;
+
+        $what = $self->_filled_in($what) // next unless is_sound($what);
+        $self->speech->samples($what, $self->conversation->output_rate);
+    }
+}
+
+
+# a file or a tone, and no text
+
+sub is_sound ($what) { return ref $what || $what =~ /\.wav$/i }
 
 
 sub _ready ($self) {
@@ -307,11 +326,11 @@ sub _silence ($self) { $self->conversation->fall_silent }
 
 sub _speak ($self, $what, $sent = undef) {
     my $conversation = $self->conversation;
-    my $text = ref $what || $what =~ /\.wav$/i ? $self->{step}{text} : $what;
+    my $text = is_sound($what) ? $self->{step}{text} : $what;
 
     if (defined $text) {
-        $text = $self->_filled_in($text) // return undef;
-        $what = $text unless ref $what || $what =~ /\.wav$/i;
+        $text = $self->_filled_in($text) // return $self->_missing($text);
+        $what = $text unless is_sound($what);
     }
 
     my $rate = $conversation->output_rate;
@@ -338,25 +357,30 @@ sub _speak ($self, $what, $sent = undef) {
 }
 
 
-# A text with the caller's variables in it; undef where one is missing, which
-# ends the conversation.
+# a text with the caller's variables in it; undef where one is missing
+
+my $VARIABLE = qr/\{\{\s*(\w+)\s*\}\}/;
 
 sub _filled_in ($self, $text) {
     my $variables = $self->conversation->variables;
 
-    my @missing = grep { !exists $variables->{$_} }
-                       $text =~ /\{\{\s*(\w+)\s*\}\}/g;
+    return undef if grep { !exists $variables->{$_} } $text =~ /$VARIABLE/g;
+    return $text =~ s/$VARIABLE/_spoken($variables->{$1})/ger;
+}
 
-    if (@missing) {
-        my $names = join ', ', map { "'$_'" } @missing;
 
-        $self->_fail(1008, 'missing_dynamic_variable',
-                     'Missing required dynamic variables in first message: '
-                     . "{$names}");
-        return undef;
-    }
+# which ends the conversation
 
-    return $text =~ s/\{\{\s*(\w+)\s*\}\}/_spoken($variables->{$1})/ger;
+sub _missing ($self, $text) {
+    my $variables = $self->conversation->variables;
+    my $names = join ', ', map { "'$_'" } grep { !exists $variables->{$_} }
+                                               $text =~ /$VARIABLE/g;
+
+    $self->_fail(1008, 'missing_dynamic_variable',
+                 'Missing required dynamic variables in first message: '
+                 . "{$names}");
+
+    return undef;
 }
 
 

@@ -4,7 +4,7 @@ package Voicebridge::Sim::Conversation;
 # and a strict look at what the client sends.  What is said, and when, is up to
 # somebody else.
 #
-# Emits: ready (the metadata has been sent), speech and silence of the caller,
+# Emits: initiated, ready (the metadata has been sent), speech and silence of the caller,
 # tool_result (message), over.
 
 use Mojo::Base 'Mojo::EventEmitter', -signatures;
@@ -17,7 +17,7 @@ use Voicebridge::Sim::Audio ();
 use Voicebridge::Sim::Ear;
 use Voicebridge::Sim::Initiation qw( initiation_shape );
 use Voicebridge::Sim::Log;
-use Voicebridge::Sim::Shape qw( shape );
+use Voicebridge::Sim::Shape qw( plain_json shape );
 
 has [qw( tx log id )];
 
@@ -110,7 +110,7 @@ sub wrong ($self, $text) {
 
 sub send ($self, $message) {
     return if $self->{over} || $self->{silent} || $self->{closing};
-    $self->tx->send({ text => encode_json($message) });
+    $self->tx->send({ text => plain_json($message) });
 }
 
 
@@ -296,6 +296,9 @@ sub _initiation ($self, $message, $bytes) {
                                 raw => decode('UTF-8', $bytes) // '' },
                 'Agent: initiation'
                 . (length $names ? " with $names" : ', no variables'));
+
+    # the time it takes to get ready comes before all that has a time
+    $self->emit('initiated');
 
     if (defined(my $instead = $self->metadata)) {
         $self->close($instead, 'Could not authorize the conversation.')

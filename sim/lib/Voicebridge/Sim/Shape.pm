@@ -18,7 +18,15 @@ use Exporter qw( import );
 use Mojo::JSON ();
 use Mojo::Util qw( b64_decode b64_encode );
 
-our @EXPORT_OK = qw( json_type shape );
+our @EXPORT_OK = qw( json_type plain_json shape );
+
+
+# JSON as both services write it: no slash is escaped
+
+sub plain_json ($value) {
+    return Mojo::JSON::encode_json($value)
+           =~ s{\\(.)}{$1 eq '/' ? '/' : "\\$1"}ger;
+}
 
 
 # string, integer, number, boolean, null, array, object

@@ -35,12 +35,10 @@ sub sign ($token, $url, $params = []) {
 }
 
 
-# of a WebSocket handshake: the URL of <Stream>, as wss however it is reached
+# of a WebSocket handshake: the URL of <Stream>, to the letter
 
 sub sign_stream ($token, $url) {
-    my $signed = $url =~ s/^ws:/wss:/r;
-
-    return hmac_sha1_base64(encode('UTF-8', $signed), $token) . '=';
+    return hmac_sha1_base64(encode('UTF-8', $url), $token) . '=';
 }
 
 

@@ -29,10 +29,12 @@ sub samples ($self, $what, $rate) {
                 $what->{amplitude} // 8000)
         if ref $what eq 'HASH';
 
-    my $file = $what =~ /\.wav$/i ? $what : $self->file($what, $rate);
-    my ($samples, $own) = read_wav($file);
+    return $self->{said}{$rate}{$what} //= do {
+        my $file = $what =~ /\.wav$/i ? $what : $self->file($what, $rate);
+        my ($samples, $own) = read_wav($file);
 
-    return resample($samples, $own, $rate);
+        resample($samples, $own, $rate);
+    };
 }
 
 

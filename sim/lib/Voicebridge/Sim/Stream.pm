@@ -17,7 +17,7 @@ use Mojo::UserAgent;
 use Mojo::Util qw( b64_decode b64_encode );
 use Scalar::Util qw( weaken );
 use Socket qw( SOL_SOCKET SO_LINGER );
-use Voicebridge::Sim::Shape qw( json_type shape );
+use Voicebridge::Sim::Shape qw( json_type plain_json shape );
 use Voicebridge::Sim::Signature qw( sign_stream );
 
 # 20 ms of mu-law
@@ -265,7 +265,7 @@ sub stop_reading ($self, $seconds) {
 
 
 sub _send ($self, $message) {
-    $self->tx->send({ text => encode_json($message) });
+    $self->tx->send({ text => plain_json($message) });
 }
 
 
