@@ -13,6 +13,8 @@
 #define NGX_HTTP_VOICEBRIDGE_ROUNDS  16
 
 
+static void ngx_http_voicebridge_call_callbacks(
+    ngx_http_voicebridge_call_t *call);
 static void ngx_http_voicebridge_call_handler(ngx_http_request_t *r);
 static void ngx_http_voicebridge_call_peer_handler(
     ngx_http_voicebridge_agent_peer_t *peer);
@@ -62,18 +64,7 @@ ngx_http_voicebridge_call_start(ngx_http_request_t *r,
     call->accepted = ngx_current_msec;
     call->played = ngx_current_msec;
 
-    call->ident.data = call;
-    call->ident.fd = (ngx_socket_t) -1;
-
-    call->timer.handler = ngx_http_voicebridge_call_timer_handler;
-    call->timer.data = &call->ident;
-    call->timer.log = c->log;
-
-    call->peer.request = r;
-    call->peer.conf = &call->conf->upstream;
-    call->peer.handler = ngx_http_voicebridge_call_peer_handler;
-    call->peer.closing = ngx_http_voicebridge_agent_closing;
-    call->peer.data = call;
+    ngx_http_voicebridge_call_callbacks(call);
 
     cln = ngx_http_cleanup_add(r, 0);
     if (cln == NULL) {
@@ -109,6 +100,24 @@ ngx_http_voicebridge_call_start(ngx_http_request_t *r,
     ngx_post_event(c->read, &ngx_posted_events);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_voicebridge_call_callbacks(ngx_http_voicebridge_call_t *call)
+{
+    call->ident.data = call;
+    call->ident.fd = (ngx_socket_t) -1;
+
+    call->timer.handler = ngx_http_voicebridge_call_timer_handler;
+    call->timer.data = &call->ident;
+    call->timer.log = ngx_http_voicebridge_call_log(call);
+
+    call->peer.request = call->request;
+    call->peer.conf = &call->conf->upstream;
+    call->peer.handler = ngx_http_voicebridge_call_peer_handler;
+    call->peer.closing = ngx_http_voicebridge_agent_closing;
+    call->peer.data = call;
 }
 
 

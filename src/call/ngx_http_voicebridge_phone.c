@@ -15,8 +15,12 @@
 
 static void ngx_http_voicebridge_phone_message(
     ngx_http_voicebridge_call_t *call, ngx_str_t *text);
+static void ngx_http_voicebridge_phone_media(ngx_http_voicebridge_call_t *call,
+    vb_twilio_message_t *m);
 static void ngx_http_voicebridge_phone_start(ngx_http_voicebridge_call_t *call,
     vb_twilio_message_t *m);
+static ngx_int_t ngx_http_voicebridge_phone_sids(
+    ngx_http_voicebridge_call_t *call, vb_twilio_message_t *m);
 static ngx_int_t ngx_http_voicebridge_phone_parameters(
     ngx_http_voicebridge_call_t *call, vb_json_value_t *parameters,
     ngx_str_t *token);
@@ -25,6 +29,9 @@ static ngx_int_t ngx_http_voicebridge_phone_parameter(
     ngx_str_t *token);
 static ngx_int_t ngx_http_voicebridge_phone_token(
     ngx_http_voicebridge_call_t *call, ngx_str_t *token);
+static const char *ngx_http_voicebridge_phone_token_bad(
+    ngx_http_voicebridge_call_t *call, ngx_str_t *token, u_char *nonce,
+    uint64_t *expiry);
 static ngx_int_t ngx_http_voicebridge_phone_agent(
     ngx_http_voicebridge_call_t *call);
 static void ngx_http_voicebridge_phone_extra(ngx_http_voicebridge_call_t *call,
@@ -87,7 +94,6 @@ static void
 ngx_http_voicebridge_phone_message(ngx_http_voicebridge_call_t *call,
     ngx_str_t *text)
 {
-    ngx_int_t             rc;
     const char           *error;
     vb_twilio_message_t   m;
 
@@ -116,38 +122,7 @@ ngx_http_voicebridge_phone_message(ngx_http_voicebridge_call_t *call,
         return;
 
     case VB_TWILIO_MEDIA:
-
-        if (call->state == NGX_HTTP_VOICEBRIDGE_ACCEPTED) {
-            call->phone_status = VB_WS_POLICY;
-            ngx_http_voicebridge_end(call,
-                                     NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL,
-                                     "media before start");
-            return;
-        }
-
-        if (call->cause != NGX_HTTP_VOICEBRIDGE_END_NONE) {
-            return;
-        }
-
-        if (m.payload.escaped) {
-            m.payload.text.len = vb_json_unescape(m.payload.text.data,
-                                                  &m.payload.text);
-        }
-
-        rc = ngx_http_voicebridge_media_uplink(call, &m.payload.text);
-
-        if (rc == NGX_DECLINED) {
-            call->phone_status = VB_WS_INVALID_DATA;
-            ngx_http_voicebridge_end(call,
-                                     NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL,
-                                     "media that is not base64");
-
-        } else if (rc == NGX_ERROR) {
-            ngx_http_voicebridge_end(call,
-                                   NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
-                                   "no memory");
-        }
-
+        ngx_http_voicebridge_phone_media(call, &m);
         return;
 
     case VB_TWILIO_MARK:
@@ -175,45 +150,72 @@ ngx_http_voicebridge_phone_message(ngx_http_voicebridge_call_t *call,
 
 
 static void
+ngx_http_voicebridge_phone_media(ngx_http_voicebridge_call_t *call,
+    vb_twilio_message_t *m)
+{
+    ngx_int_t  rc;
+
+    if (call->state == NGX_HTTP_VOICEBRIDGE_ACCEPTED) {
+        call->phone_status = VB_WS_POLICY;
+        ngx_http_voicebridge_end(call,
+                                 NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL,
+                                 "media before start");
+        return;
+    }
+
+    if (call->cause != NGX_HTTP_VOICEBRIDGE_END_NONE) {
+        return;
+    }
+
+    if (m->payload.escaped) {
+        m->payload.text.len = vb_json_unescape(m->payload.text.data,
+                                               &m->payload.text);
+    }
+
+    rc = ngx_http_voicebridge_media_uplink(call, &m->payload.text);
+
+    if (rc == NGX_DECLINED) {
+        call->phone_status = VB_WS_INVALID_DATA;
+        ngx_http_voicebridge_end(call,
+                                 NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL,
+                                 "media that is not base64");
+
+    } else if (rc == NGX_ERROR) {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                                 "no memory");
+    }
+}
+
+
+static void
 ngx_http_voicebridge_phone_start(ngx_http_voicebridge_call_t *call,
     vb_twilio_message_t *m)
 {
-    u_char                      *p;
+    ngx_int_t                    rc;
     ngx_str_t                    token;
-    ngx_http_request_t          *r;
     ngx_http_voicebridge_ctx_t  *ctx;
 
-    r = call->request;
     ctx = call->ctx;
 
     ngx_str_null(&token);
 
-    p = ngx_pnalloc(r->pool, m->call_sid.len + m->stream_sid.len);
-    if (p == NULL) {
-        goto failed;
+    rc = ngx_http_voicebridge_phone_sids(call, m);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_voicebridge_phone_parameters(call, &m->parameters,
+                                                   &token);
     }
 
-    ctx->call_sid.data = p;
-    ctx->call_sid.len = m->call_sid.len;
-    p = ngx_cpymem(p, m->call_sid.data, m->call_sid.len);
-
-    ctx->stream_sid.data = p;
-    ctx->stream_sid.len = m->stream_sid.len;
-    ngx_memcpy(p, m->stream_sid.data, m->stream_sid.len);
-
-    switch (ngx_http_voicebridge_phone_parameters(call, &m->parameters,
-                                                  &token))
-    {
-    case NGX_OK:
-        break;
-
-    case NGX_DECLINED:
+    if (rc == NGX_DECLINED) {
         ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_BAD_START,
                                  "more parameters than can be taken");
         return;
+    }
 
-    default:
-        goto failed;
+    if (rc == NGX_ERROR) {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                                 "no memory");
+        return;
     }
 
     if (ngx_http_voicebridge_phone_token(call, &token) != NGX_OK) {
@@ -243,13 +245,32 @@ ngx_http_voicebridge_phone_start(ngx_http_voicebridge_call_t *call,
     call->connecting = ngx_current_msec;
 
     ngx_http_voicebridge_agent_connect(call);
+}
 
-    return;
 
-failed:
+static ngx_int_t
+ngx_http_voicebridge_phone_sids(ngx_http_voicebridge_call_t *call,
+    vb_twilio_message_t *m)
+{
+    u_char                      *p;
+    ngx_http_voicebridge_ctx_t  *ctx;
 
-    ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
-                             "no memory");
+    ctx = call->ctx;
+
+    p = ngx_pnalloc(call->request->pool, m->call_sid.len + m->stream_sid.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->call_sid.data = p;
+    ctx->call_sid.len = m->call_sid.len;
+    p = ngx_cpymem(p, m->call_sid.data, m->call_sid.len);
+
+    ctx->stream_sid.data = p;
+    ctx->stream_sid.len = m->stream_sid.len;
+    ngx_memcpy(p, m->stream_sid.data, m->stream_sid.len);
+
+    return NGX_OK;
 }
 
 
@@ -358,11 +379,10 @@ static ngx_int_t
 ngx_http_voicebridge_phone_token(ngx_http_voicebridge_call_t *call,
     ngx_str_t *token)
 {
-    u_char               nonce[VB_TOKEN_NONCE];
-    uint64_t             expiry;
-    ngx_uint_t           full;
-    const char          *why;
-    vb_token_claims_t    claims;
+    u_char       nonce[VB_TOKEN_NONCE];
+    uint64_t     expiry;
+    ngx_uint_t   full;
+    const char  *why;
 
     if (token->len == 0) {
 
@@ -371,32 +391,7 @@ ngx_http_voicebridge_phone_token(ngx_http_voicebridge_call_t *call,
         return NGX_OK;
     }
 
-    claims.agent_id = call->ctx->agent_id;
-    claims.session_id = call->ctx->session_id;
-    claims.direction = call->ctx->direction;
-    claims.from = call->ctx->from;
-    claims.to = call->ctx->to;
-    claims.dynamic_variables = call->dynamic_variables;
-
-    switch (vb_token_check(token, &claims, call->auth_tokens, call->ntokens,
-                           ngx_time(), nonce, &expiry))
-    {
-    case VB_TOKEN_GOOD:
-        why = NULL;
-        break;
-
-    case VB_TOKEN_EXPIRED:
-        why = "vb_token is too old (see voicebridge_token_lifetime)";
-        break;
-
-    case VB_TOKEN_FORGED:
-        why = "vb_token was made with another auth token, or the parameters "
-              "were altered";
-        break;
-
-    default:
-        why = "vb_token is malformed";
-    }
+    why = ngx_http_voicebridge_phone_token_bad(call, token, nonce, &expiry);
 
     if (why == NULL && call->zone) {
         full = 0;
@@ -421,6 +416,40 @@ ngx_http_voicebridge_phone_token(ngx_http_voicebridge_call_t *call,
     }
 
     return NGX_OK;
+}
+
+
+/* what is wrong with a token, or NULL with its nonce and expiry */
+
+static const char *
+ngx_http_voicebridge_phone_token_bad(ngx_http_voicebridge_call_t *call,
+    ngx_str_t *token, u_char *nonce, uint64_t *expiry)
+{
+    vb_token_claims_t  claims;
+
+    claims.agent_id = call->ctx->agent_id;
+    claims.session_id = call->ctx->session_id;
+    claims.direction = call->ctx->direction;
+    claims.from = call->ctx->from;
+    claims.to = call->ctx->to;
+    claims.dynamic_variables = call->dynamic_variables;
+
+    switch (vb_token_check(token, &claims, call->auth_tokens, call->ntokens,
+                           ngx_time(), nonce, expiry))
+    {
+    case VB_TOKEN_GOOD:
+        return NULL;
+
+    case VB_TOKEN_EXPIRED:
+        return "vb_token is too old (see voicebridge_token_lifetime)";
+
+    case VB_TOKEN_FORGED:
+        return "vb_token was made with another auth token, or the parameters "
+               "were altered";
+
+    default:
+        return "vb_token is malformed";
+    }
 }
 
 
