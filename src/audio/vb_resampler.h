@@ -15,8 +15,8 @@
 /* longest filter history of any pair, in input samples */
 #define VB_RESAMPLER_HISTORY  512
 
-/* most input samples taken by one internal step */
-#define VB_RESAMPLER_BLOCK    512
+/* most input samples taken by one internal step: 20 ms at 48000 Hz */
+#define VB_RESAMPLER_BLOCK    960
 
 
 /* the filters of all ten pairs: read-only once made, shared by all calls */

@@ -189,8 +189,8 @@ vb_resampler_kernel_sse2(int16_t *dst, const int16_t *x,
 
 
 /*
- * From here on the upper halves of the registers are in use; what follows may
- * be SSE code, which is slow until they are cleared.
+ * These leave the upper halves of the registers clear: otherwise SSE code that
+ * runs after them is slow, and not all compilers see to it by themselves.
  */
 
 #define load(p)     _mm256_loadu_si256((const __m256i *) (p))

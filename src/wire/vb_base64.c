@@ -346,9 +346,8 @@ vb_base64_decode_ssse3(u_char *dst, const u_char *src, size_t len)
 
         bad = _mm_and_si128(_mm_shuffle_epi8(bad_low, low),
                             _mm_shuffle_epi8(bad_high, high));
-        bad = _mm_cmpgt_epi8(bad, _mm_setzero_si128());
 
-        if (_mm_movemask_epi8(bad)) {
+        if (_mm_movemask_epi8(_mm_cmpgt_epi8(bad, _mm_setzero_si128()))) {
             break;
         }
 

@@ -357,13 +357,9 @@ check_cuts(vb_transcoder_t *tc, const char *from, const char *to)
 
             /* the larger pieces in areas that end where memory does */
 
-            src = in + have;
-            dst = out + give;
-
-            if (round > 3) {
-                src = memcpy(guarded(take), src, take);
-                dst = guarded(bound);
-            }
+            src = (round > 3) ? memcpy(guarded(take), in + have, take)
+                              : in + have;
+            dst = (round > 3) ? guarded(bound) : out + give;
 
             within &= (vb_transcode(tc, dst, src, take) == bound);
 
