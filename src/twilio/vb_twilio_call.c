@@ -119,7 +119,9 @@ vb_twilio_answer_parse(vb_twilio_answer_t *a, const vb_str_t *body)
 
     p = a->buf;
 
-    p = vb_twilio_answer_text(&a->sid, p, VB_TWILIO_SID_LENGTH, &v[SID]);
+    /* room for one more, as a longer one is none */
+
+    p = vb_twilio_answer_text(&a->sid, p, VB_TWILIO_SID_LENGTH + 1, &v[SID]);
 
     if (!vb_twilio_sid(&a->sid, "CA")) {
         a->sid.len = 0;

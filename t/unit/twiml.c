@@ -1,40 +1,73 @@
 
-/* TwiML, forms and the bodies of Twilio's REST calls */
+/* TwiML: read back by a reader of its own, whatever went in */
 
 
 #include <tap.h>
-
-#include <vb_form.h>
-#include <vb_twilio_call.h>
+#include <text.h>
 #include <vb_twiml.h>
 
 
-static void document(void);
-static void long_values(void);
-static void verbs(void);
-static void forms(void);
-static void calls(void);
-static void numbers(void);
-static size_t unescape(char *dst, const char *src, size_t len);
-static vb_str_t str(const char *s);
+#define DECLARATION  "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
 
 
-int
-main(void)
+/* the parameters a document was found to have */
+
+typedef struct {
+    size_t           n;
+    char             names[64][512];
+    u_char           values[64][2048];
+    size_t           lens[64];
+} found_t;
+
+
+static struct {
+    const char  *plain;
+    size_t       len;
+    const char  *escaped;
+} escapes[] = {
+    { "", 0, "" },
+    { "abc", 3, "abc" },
+    { "&<>\"'", 5, "&amp;&lt;&gt;&quot;&#39;" },
+    { "&amp;", 5, "&amp;amp;" },
+    { "a\tb\nc\rd", 7, "a&#9;b&#10;c&#13;d" },
+    { "a\0b\x01\x08\x0b\x1f\x7f", 8, "ab\x7f" },
+    { "\xc2\x80\xd7\x90\xe2\x82\xac\xf0\x9f\x98\x80", 11,
+      "\xc2\x80\xd7\x90\xe2\x82\xac\xf0\x9f\x98\x80" },
+    { "\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbd\xf4\x8f\xbf\xbf", 13,
+      "\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbd\xf4\x8f\xbf\xbf" },
+    { "a\xef\xbf\xbe" "b\xef\xbf\xbf" "c", 9, "abc" },
+    { "\xed\xa0\x80" "a\xc0\x80" "b\xf4\x90\x80\x80" "c\xff", 13, "abc" },
+    { "\x80" "a\xc3", 3, "a" },
+    { "\xe2\x82", 2, "" },
+    { "\xe2\x82&", 3, "&amp;" }
+};
+
+
+static void
+test_escape(void)
 {
-    document();
-    long_values();
-    verbs();
-    forms();
-    calls();
-    numbers();
+    size_t    i, n;
+    u_char   *buf;
+    vb_str_t  s;
 
-    done_testing();
+    for (i = 0; i < NELTS(escapes); i++) {
+        s = copy(escapes[i].plain, escapes[i].len);
+
+        n = vb_xml_escape(NULL, s.data, s.len);
+        buf = malloc(n ? n : 1);
+
+        is_int(vb_xml_escape(buf, s.data, s.len), n, "escape %zu", i);
+        is_mem(buf, n, escapes[i].escaped, strlen(escapes[i].escaped),
+               "as %s", escapes[i].escaped);
+
+        free(buf);
+        free(s.data);
+    }
 }
 
 
 static void
-document(void)
+test_document(void)
 {
     u_char                buf[4096];
     ssize_t               n;
@@ -42,265 +75,401 @@ document(void)
     vb_twiml_parameter_t  p[] = {
         { vb_str("agent_id"), vb_str("a & b <\"'>\x01\t\n") },
         { vb_str("nothing"), vb_str("") },
-        { vb_str("name"), vb_str("Zo\303\253") }
+        { vb_str("name"), vb_str("Zo\xc3\xab") }
     };
 
-    static const char  expected[] =
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Connect>"
+    static const char  whole[] =
+        DECLARATION "<Response><Connect>"
         "<Stream url=\"wss://gw.example.com/m\" "
         "statusCallback=\"https://gw.example.com/s?a=1&amp;b=2\">"
         "<Parameter name=\"agent_id\" "
         "value=\"a &amp; b &lt;&quot;&#39;&gt;&#9;&#10;\"/>"
-        "<Parameter name=\"name\" value=\"Zo\303\253\"/>"
+        "<Parameter name=\"name\" value=\"Zo\xc3\xab\"/>"
         "</Stream></Connect></Response>";
+    static const char  least[] =
+        DECLARATION "<Response><Connect><Stream url=\"wss://h/\"></Stream>"
+        "</Connect></Response>";
 
-    s.url = str("wss://gw.example.com/m");
-    s.status_callback = str("https://gw.example.com/s?a=1&b=2");
+    s.url = text("wss://gw.example.com/m");
+    s.status_callback = text("https://gw.example.com/s?a=1&b=2");
     s.parameters = p;
-    s.n = 3;
+    s.n = NELTS(p);
 
     n = vb_twiml_stream(buf, sizeof(buf), &s);
-    is_mem(buf, n, expected, sizeof(expected) - 1, "a document");
+    is_mem(buf, n, whole, sizeof(whole) - 1, "a document");
 
     is_int(vb_twiml_stream(NULL, sizeof(buf), &s), n, "counted alike");
-    is_int(vb_twiml_stream(buf, n, &s), n, "it fits exactly");
+    is_int(vb_twiml_stream(NULL, n, &s), n, "it fits exactly");
+    is_int(vb_twiml_stream(NULL, n - 1, &s), VB_ERROR, "but not a byte less");
 
     memset(buf, 'x', sizeof(buf));
-    is_int(vb_twiml_stream(buf, n - 1, &s), VB_ERROR, "a byte less");
-    is_int(buf[n - 1], 'x', "and nothing written behind it");
+    is_int(vb_twiml_stream(buf, n, &s), n, "written exactly");
+    is_mem(buf, n, whole, sizeof(whole) - 1, "and the same");
+    is_int(buf[n], 'x', "nothing behind it");
+
+    memset(buf, 'x', sizeof(buf));
+    is_int(vb_twiml_stream(buf, n - 1, &s), VB_ERROR, "a byte too little");
+    is_int(buf[n - 1], 'x', "nothing behind that");
+
+    s.url = text("wss://h/");
+    s.status_callback = text("");
+    s.n = 0;
+
+    n = vb_twiml_stream(buf, sizeof(buf), &s);
+    is_mem(buf, n, least, sizeof(least) - 1, "without all that may be away");
+}
+
+
+/* what a document's escapes stand for; 0 when it is not an attribute's text */
+
+static int
+read_text(u_char *dst, size_t *len, const u_char *p, const u_char *end)
+{
+    size_t  i, n;
+
+    static const struct {
+        const char  *entity;
+        u_char       c;
+    } entities[] = {
+        { "&amp;", '&' }, { "&lt;", '<' }, { "&gt;", '>' }, { "&quot;", '"' },
+        { "&#39;", '\'' }, { "&#9;", '\t' }, { "&#10;", '\n' },
+        { "&#13;", '\r' }
+    };
+
+    *len = 0;
+
+    while (p < end) {
+
+        if (*p == '<' || *p == '"' || *p < 0x20) {
+            return 0;
+        }
+
+        if (*p != '&') {
+            dst[(*len)++] = *p++;
+            continue;
+        }
+
+        for (i = 0; i < NELTS(entities); i++) {
+            n = strlen(entities[i].entity);
+
+            if ((size_t) (end - p) >= n
+                && memcmp(p, entities[i].entity, n) == 0)
+            {
+                break;
+            }
+        }
+
+        if (i == NELTS(entities)) {
+            return 0;
+        }
+
+        dst[(*len)++] = entities[i].c;
+        p += n;
+    }
+
+    return 1;
+}
+
+
+/* reads NAME="TEXT" at p, returns what is behind it or NULL */
+
+static u_char *
+read_attribute(u_char *p, const char *name, u_char *dst, size_t *len)
+{
+    u_char  *end;
+    size_t   n;
+
+    n = strlen(name);
+
+    if (strncmp((char *) p, name, n) != 0 || p[n] != '=' || p[n + 1] != '"') {
+        return NULL;
+    }
+
+    p += n + 2;
+    end = (u_char *) strchr((char *) p, '"');
+
+    return (end && read_text(dst, len, p, end)) ? end + 1 : NULL;
+}
+
+
+/* reads a document with nothing behind its final null; 0 when it is none */
+
+static int
+read_document(found_t *found, u_char *p)
+{
+    size_t              len;
+    u_char              buf[2048];
+
+    static const char   head[] = DECLARATION "<Response><Connect><Stream ";
+    static const char   tail[] = "</Stream></Connect></Response>";
+
+    found->n = 0;
+
+    if (strncmp((char *) p, head, sizeof(head) - 1) != 0) {
+        return 0;
+    }
+
+    p = read_attribute(p + sizeof(head) - 1, "url", buf, &len);
+
+    if (p == NULL || *p++ != '>') {
+        return 0;
+    }
+
+    while (strncmp((char *) p, "<Parameter ", 11) == 0) {
+
+        p = read_attribute(p + 11, "name", buf, &len);
+
+        if (p == NULL || *p++ != ' ' || found->n == 64) {
+            return 0;
+        }
+
+        memcpy(found->names[found->n], buf, len);
+        found->names[found->n][len] = '\0';
+
+        p = read_attribute(p, "value", found->values[found->n],
+                           &found->lens[found->n]);
+
+        if (p == NULL || strncmp((char *) p, "/>", 2) != 0) {
+            return 0;
+        }
+
+        found->n++;
+        p += 2;
+    }
+
+    return strcmp((char *) p, tail) == 0;
+}
+
+
+/* characters of every length, and those that XML has to escape */
+
+static size_t
+any_text(u_char *dst, size_t size)
+{
+    size_t              n;
+    const char         *c;
+
+    static const char  *characters[] = { "a", "<", "\"", "&", "\n", "\xc3\xab",
+                                         "\xe2\x82\xac", "\xf0\x9f\x98\x80" };
+
+    n = 0;
+
+    for ( ;; ) {
+        c = characters[any(NELTS(characters))];
+
+        if (n + strlen(c) > size) {
+            return n;
+        }
+
+        memcpy(dst + n, c, strlen(c));
+        n += strlen(c);
+    }
 }
 
 
 /* what is cut comes together again, and no piece is too long */
 
 static void
-long_values(void)
+test_cut(void)
 {
-    char                  value[6000], joined[6000], *p, *end, *name;
-    u_char                buf[20000];
-    size_t                i, len, pieces, n;
-    ssize_t               size;
-    vb_twiml_stream_t     s;
-    vb_twiml_parameter_t  param;
+    int                    good;
+    char                   name[32];
+    u_char                *buf, value[8192], joined[8192];
+    size_t                 i, k, n, size;
+    ssize_t                len;
+    found_t               *found;
+    vb_twiml_stream_t      s;
+    vb_twiml_parameter_t   parameter;
 
-    for (len = 480; len < 5000; len += 97) {
+    found = malloc(sizeof(found_t));
 
-        for (i = 0; i < len; i += n) {
-            n = i % 4 == 0 ? 3 : 1;
-            memcpy(value + i, n == 3 ? "\342\202\254" : "<", n);
-        }
+    for (i = 0; i < 200; i++) {
+        size = (i < 64) ? 450 + i : any(sizeof(value));
+        n = any_text(value, size);
 
-        value[i] = '\0';
+        parameter.name = text("dynamic_variables");
+        parameter.value = copy(value, n);
 
-        param.name = str("dynamic_variables");
-        param.value = str(value);
-
-        s.url = str("wss://h/");
-        s.status_callback = str("");
-        s.parameters = &param;
+        s.url = text("wss://h/");
+        s.status_callback = text("");
+        s.parameters = &parameter;
         s.n = 1;
 
-        size = vb_twiml_stream(buf, sizeof(buf) - 1, &s);
-        if (!ok(size > 0, "%zu bytes are written", len)) {
-            continue;
-        }
+        len = vb_twiml_stream(NULL, 65536, &s);
+        buf = malloc(len + 1);
+        is_int(vb_twiml_stream(buf, len, &s), len, "%zu bytes written", n);
+        buf[len] = '\0';
 
-        buf[size] = '\0';
+        good = read_document(found, buf);
         n = 0;
-        pieces = 0;
 
-        for (p = (char *) buf; (p = strstr(p, "name=\"")) != NULL; p = end) {
-            char  expected[32];
+        for (k = 0; good && k < found->n; k++) {
+            sprintf(name, k ? "dynamic_variables_%zu" : "dynamic_variables",
+                    k + 1);
 
-            name = p + 6;
-            end = strchr(name, '"');
+            good = strcmp(found->names[k], name) == 0
+                   && strlen(name) + found->lens[k] < VB_TWIML_MAX_PARAMETER
+                   && (found->values[k][0] & 0xc0) != 0x80;
 
-            pieces++;
-            snprintf(expected, sizeof(expected),
-                     pieces == 1 ? "dynamic_variables"
-                                   : "dynamic_variables_%zu", pieces);
-            is_mem(name, end - name, expected, strlen(expected), "%s",
-                   expected);
+            /* and none is shorter than it has to be */
 
-            p = end + sizeof("\" value=\"") - 1;
-            end = strchr(p, '"');
-            i = unescape(joined + n, p, end - p);
+            if (k + 1 < found->n) {
+                good &= strlen(name) + found->lens[k]
+                        > VB_TWIML_MAX_PARAMETER - 1 - 4;
+            }
 
-            ok(strlen(expected) + i < VB_TWIML_MAX_PARAMETER
-               && (joined[n] & 0xc0) != 0x80, "a good piece");
-            n += i;
+            memcpy(joined + n, found->values[k], found->lens[k]);
+            n += found->lens[k];
         }
 
-        is_mem(joined, n, value, strlen(value), "%zu bytes are whole", len);
+        ok(good, "pieces of a right size");
+        is_mem(joined, n, parameter.value.data, parameter.value.len,
+               "that are the whole");
+
+        free(buf);
+        free(parameter.value.data);
     }
+
+    free(found);
+}
+
+
+/* bytes that are no text at all: a document comes out, or none */
+
+static void
+test_bytes(void)
+{
+    int                    good;
+    u_char                *buf, value[1500];
+    size_t                 i, k, n;
+    ssize_t                len;
+    found_t               *found;
+    vb_twiml_stream_t      s;
+    vb_twiml_parameter_t   parameter;
+
+    found = malloc(sizeof(found_t));
+    good = 1;
+
+    for (i = 0; i < 500; i++) {
+        n = any(sizeof(value));
+
+        for (k = 0; k < n; k++) {
+            value[k] = (u_char) (any(4) ? 0x80 + any(128) : any(256));
+        }
+
+        parameter.name = text("x");
+        parameter.value = copy(value, n);
+
+        s.url = text("wss://h/");
+        s.status_callback = text("");
+        s.parameters = &parameter;
+        s.n = 1;
+
+        len = vb_twiml_stream(NULL, 65536, &s);
+        buf = malloc(len + 1);
+        good &= (vb_twiml_stream(buf, len, &s) == len);
+        buf[len] = '\0';
+
+        good &= read_document(found, buf);
+
+        free(buf);
+        free(parameter.value.data);
+    }
+
+    ok(good, "a document whatever the value is");
+
+    free(found);
 }
 
 
 static void
-verbs(void)
+test_names(void)
+{
+    char                  name[600];
+    u_char                buf[8192];
+    ssize_t               len;
+    vb_twiml_stream_t     s;
+    vb_twiml_parameter_t  parameter;
+
+    memset(name, 'n', sizeof(name));
+
+    s.url = text("wss://h/");
+    s.status_callback = text("");
+    s.parameters = &parameter;
+    s.n = 1;
+
+    parameter.value = text("x");
+    parameter.name.data = (u_char *) name;
+
+    parameter.name.len = 495;
+    len = vb_twiml_stream(buf, sizeof(buf), &s);
+    ok(len > 0, "a name that leaves room for a character");
+
+    parameter.name.len = 496;
+    is_int(vb_twiml_stream(buf, sizeof(buf), &s), VB_ERROR,
+           "one that does not");
+
+    parameter.name.len = 600;
+    is_int(vb_twiml_stream(buf, sizeof(buf), &s), VB_ERROR,
+           "one that is too long itself");
+
+    parameter.value = text("");
+    ok(vb_twiml_stream(buf, sizeof(buf), &s) > 0, "which needs a value");
+}
+
+
+static const struct {
+    const char  *verbs;
+    const char  *document;
+} verbs[] = {
+    { "<Say>Sorry</Say>", "<Response><Say>Sorry</Say></Response>" },
+    { " \t\r\n<Hangup/>\n", "<Response><Hangup/>\n</Response>" },
+    { "", "<Response></Response>" },
+    { "<Say>a &amp; b\x01</Say>", "<Response><Say>a &amp; b</Say></Response>" },
+    { "<Say>Zo\xc3\xab \xff</Say>",
+      "<Response><Say>Zo\xc3\xab </Say></Response>" },
+    { "<Response><Hangup/></Response>", "<Response><Hangup/></Response>" },
+    { "<Response/>", "<Response/>" },
+    { "<Response >x</Response>", "<Response >x</Response>" },
+    { " " DECLARATION "<Response/>", DECLARATION "<Response/>" },
+    { "<Responses/>", "<Response><Responses/></Response>" },
+    { "<Response", "<Response><Response</Response>" },
+    { "<?xml", "<Response><?xml</Response>" }
+};
+
+
+static void
+test_verbs(void)
 {
     u_char    buf[256];
-    ssize_t   n;
-    vb_str_t  v;
-
-    v = str(" <Say>Sorry</Say>");
-    n = vb_twiml_verbs(buf, sizeof(buf), &v);
-    is_mem(buf, n, "<Response><Say>Sorry</Say></Response>", 37, "verbs");
-
-    v = str("<Response><Hangup/></Response>");
-    n = vb_twiml_verbs(buf, sizeof(buf), &v);
-    is_mem(buf, n, v.data, v.len, "a document");
-
-    is_int(vb_twiml_verbs(buf, 10, &v), VB_ERROR, "too long");
-}
-
-
-static void
-forms(void)
-{
-    u_char           body[256], out[64];
-    size_t           i, n;
-    ssize_t          rc;
-    vb_form_field_t  f[4];
-
-    static const char  *bad[] = { "a=%", "a=%4", "a=%zz", "%=1", "a=1&b=%g0",
-                                  "a&b&c&d&e" };
-
-    strcpy((char *) body, "&To=%2B1415&name=Zo%C3%AB+x&&empty=&flag&");
-    rc = vb_form_parse(f, 4, body, strlen((char *) body));
-
-    is_int(rc, 4, "four fields");
-    is_mem(f[0].value.data, f[0].value.len, "+1415", 5, "percent");
-    is_mem(f[1].value.data, f[1].value.len, "Zo\303\253 x", 6, "UTF-8, plus");
-    is_int(f[2].value.len, 0, "an empty value");
-    is_mem(f[3].name.data, f[3].name.len, "flag", 4, "no value");
-    ok(vb_form_find(f, 4, "name") == &f[1], "found");
-    ok(vb_form_find(f, 4, "nam") == NULL, "not found");
-
-    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        strcpy((char *) body, bad[i]);
-        is_int(vb_form_parse(f, 4, body, strlen(bad[i])), VB_ERROR, "%s",
-               bad[i]);
-    }
-
-    n = vb_form_escape(out, (u_char *) "a +&=%\303\253~-._*", 13);
-    is_mem(out, n, "a+%2B%26%3D%25%C3%AB%7E-._*", 27, "escaped");
-    is_int(vb_form_escape(NULL, (u_char *) "a +&=%\303\253~-._*", 13), n,
-           "and counted");
-}
-
-
-static void
-calls(void)
-{
-    u_char              buf[1024];
-    size_t              n;
-    vb_str_t            v;
-    vb_twilio_call_t    call;
-    vb_twilio_answer_t  a;
-
-    static const char  expected[] =
-        "To=%2B15550100&From=%2B15550199&Twiml=%3CResponse%2F%3E&TimeLimit=60"
-        "&StatusCallback=https%3A%2F%2Fh%2Fs&StatusCallbackEvent=initiated"
-        "&StatusCallbackEvent=ringing&StatusCallbackEvent=answered"
-        "&StatusCallbackEvent=completed";
-
-    call.to = str("+15550100");
-    call.from = str("+15550199");
-    call.twiml = str("<Response/>");
-    call.status_callback = str("https://h/s");
-    call.time_limit = 60;
-
-    n = vb_twilio_call_create(buf, &call);
-    is_mem(buf, n, expected, sizeof(expected) - 1, "a create");
-    is_int(vb_twilio_call_create(NULL, &call), n, "counted");
-
-    v = str("");
-    n = vb_twilio_call_update(buf, &v);
-    is_mem(buf, n, "Status=completed", 16, "a hang-up");
-
-    v = str("{\"sid\":\"CA0123456789abcdef0123456789abcdef\",\"status\":"
-            "\"queued\",\"to\":\"+15550100\",\"code\":null}");
-    is_int(vb_twilio_answer_parse(&a, &v), VB_OK, "a call");
-    is_int(a.sid.len, 34, "its SID");
-    is_mem(a.status.data, a.status.len, "queued", 6, "its status");
-
-    v = str("{\"code\":21211,\"message\":\"The 'To'\\nnumber\",\"status\":400}");
-    is_int(vb_twilio_answer_parse(&a, &v), VB_OK, "an error");
-    is_int(a.code, 21211, "its code");
-    is_mem(a.message.data, a.message.len, "The 'To' number", 15,
-           "its message on one line");
-    is_int(a.sid.len, 0, "no SID");
-
-    v = str("{\"sid\":\"CAshort\",\"status\":\"queued\"}");
-    is_int(vb_twilio_answer_parse(&a, &v), VB_ERROR, "a SID that is none");
-    v = str("<html>");
-    is_int(vb_twilio_answer_parse(&a, &v), VB_ERROR, "not JSON");
-}
-
-
-static void
-numbers(void)
-{
     size_t    i;
-    u_char    buf[64];
-    vb_str_t  v;
+    ssize_t   n;
+    vb_str_t  s;
 
-    static const struct {
-        const char  *number;
-        int          e164;
-        const char  *masked;
-    } t[] = {
-        { "+14155550123", 1, "+*******0123" },
-        { "+12", 1, "+12" },
-        { "+123456789012345", 1, "+***********2345" },
-        { "+1234567890123456", 0, "+************3456" },
-        { "+1", 0, "+1" },
-        { "+0123", 0, "+0123" },
-        { "14155550123", 0, "*******0123" },
-        { "+1415 5550123", 0, "+**** ***0123" },
-        { "client:alice", 0, "cl**********" },
-        { "", 0, "" }
-    };
+    for (i = 0; i < NELTS(verbs); i++) {
+        s = copy(verbs[i].verbs, strlen(verbs[i].verbs));
 
-    for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
-        v = str(t[i].number);
-        is_int(vb_e164(&v), t[i].e164, "\"%s\"", t[i].number);
-        is_mem(buf, vb_mask_number(buf, &v), t[i].masked,
-               strlen(t[i].masked), "masked: %s", t[i].masked);
+        n = vb_twiml_verbs(buf, sizeof(buf), &s);
+        is_mem(buf, n, verbs[i].document, strlen(verbs[i].document), "%s",
+               verbs[i].document);
+
+        is_int(vb_twiml_verbs(NULL, n, &s), n, "counted");
+        is_int(vb_twiml_verbs(buf, n - 1, &s), VB_ERROR, "a byte too little");
+
+        free(s.data);
     }
 }
 
 
-static size_t
-unescape(char *dst, const char *src, size_t len)
+int
+main(void)
 {
-    size_t       n;
-    const char  *last;
+    test_escape();
+    test_document();
+    test_cut();
+    test_bytes();
+    test_names();
+    test_verbs();
 
-    last = src + len;
-
-    for (n = 0; src < last; n++) {
-        if (strncmp(src, "&lt;", 4) == 0) {
-            dst[n] = '<';
-            src += 4;
-
-        } else {
-            dst[n] = *src++;
-        }
-    }
-
-    return n;
-}
-
-
-static vb_str_t
-str(const char *s)
-{
-    vb_str_t  v;
-
-    v.data = (u_char *) s;
-    v.len = strlen(s);
-
-    return v;
+    return done_testing();
 }
