@@ -15,6 +15,8 @@
 
 static void ngx_http_voicebridge_call_deadlines(
     ngx_http_voicebridge_call_t *call);
+static void ngx_http_voicebridge_call_agent_deadlines(
+    ngx_http_voicebridge_call_t *call);
 
 
 void
@@ -149,16 +151,15 @@ ngx_http_voicebridge_call_exiting(ngx_http_voicebridge_call_t *call,
 static void
 ngx_http_voicebridge_call_deadlines(ngx_http_voicebridge_call_t *call)
 {
-    ngx_msec_t  now;
-
-    now = ngx_current_msec;
-
     if (call->agent_closing && ngx_http_voicebridge_over(call->agent_deadline))
     {
         call->agent.eof = 1;
     }
 
     if (call->state >= NGX_HTTP_VOICEBRIDGE_DRAINING) {
+
+        /* ngx_http_voicebridge_end_step() looks at the rest */
+
         return;
     }
 
@@ -176,7 +177,7 @@ ngx_http_voicebridge_call_deadlines(ngx_http_voicebridge_call_t *call)
     /* a phone that is not being read is not silent */
 
     if (ngx_http_voicebridge_call_phone_paused(call)) {
-        call->phone.last_read = now;
+        call->phone.last_read = ngx_current_msec;
     }
 
     if (ngx_http_voicebridge_over(call->phone.last_read
@@ -184,19 +185,24 @@ ngx_http_voicebridge_call_deadlines(ngx_http_voicebridge_call_t *call)
         && !call->phone.connection->read->ready)
     {
         ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_CALLER_SILENT,
-                                 "%Ms without a frame",
+                                 "%Mms without a frame",
                                  call->conf->stream_timeout);
-        return;
-    }
 
-    if (ngx_http_voicebridge_over(call->accepted
-                                  + call->conf->max_call_duration))
+    } else if (ngx_http_voicebridge_over(call->accepted
+                                         + call->conf->max_call_duration))
     {
         ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_TOO_LONG,
                                  NULL);
-        return;
-    }
 
+    } else {
+        ngx_http_voicebridge_call_agent_deadlines(call);
+    }
+}
+
+
+static void
+ngx_http_voicebridge_call_agent_deadlines(ngx_http_voicebridge_call_t *call)
+{
     if (call->state < NGX_HTTP_VOICEBRIDGE_LIVE) {
         if (ngx_http_voicebridge_over(call->connecting
                                       + call->conf->connect_timeout))
@@ -215,8 +221,10 @@ ngx_http_voicebridge_call_deadlines(ngx_http_voicebridge_call_t *call)
         return;
     }
 
+    /* nor is an agent whose last message has no room yet */
+
     if (call->speech.len) {
-        call->agent.last_read = now;
+        call->agent.last_read = ngx_current_msec;
     }
 
     if (ngx_http_voicebridge_over(call->agent.last_read
@@ -224,20 +232,23 @@ ngx_http_voicebridge_call_deadlines(ngx_http_voicebridge_call_t *call)
     {
         ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_AGENT_SILENT,
                                  NULL);
+        return;
+    }
 
-    } else if (!call->agent_pinged
-               && ngx_http_voicebridge_over(call->agent.last_read
-                                            + NGX_HTTP_VOICEBRIDGE_AGENT_PING))
+    if (call->agent_pinged
+        || !ngx_http_voicebridge_over(call->agent.last_read
+                                      + NGX_HTTP_VOICEBRIDGE_AGENT_PING))
     {
-        call->agent_pinged = 1;
+        return;
+    }
 
-        if (ngx_http_voicebridge_leg_urgent(&call->agent, VB_WS_PING,
-                                            (u_char *) "", 0)
-            != NGX_OK)
-        {
-            ngx_http_voicebridge_end(call,
-                                   NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
-                                   NULL);
-        }
+    call->agent_pinged = 1;
+
+    if (ngx_http_voicebridge_leg_urgent(&call->agent, VB_WS_PING,
+                                        (u_char *) "", 0)
+        != NGX_OK)
+    {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                                 "no memory");
     }
 }
