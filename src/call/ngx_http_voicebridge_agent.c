@@ -327,6 +327,14 @@ ngx_http_voicebridge_agent_signed_url_done(ngx_http_voicebridge_fetch_t *f)
                                              "no signed URL in the answer", "");
         }
 
+    } else if (f->timed_out) {
+
+        /* it was given all the time that was left */
+
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_AGENT_TIMEOUT,
+                                 "no signed URL within %Mms",
+                                 call->conf->connect_timeout);
+
     } else if (f->status == 0) {
         ngx_http_voicebridge_agent_retry(call, "no signed URL: ", f->error);
 

@@ -171,6 +171,7 @@ ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call)
     if (ngx_http_voicebridge_end_reached(call)) {
         call->state = NGX_HTTP_VOICEBRIDGE_DONE;
 
+        ngx_http_voicebridge_end_account(call);
         ngx_http_voicebridge_agent_peer_close(&call->peer);
 
         /* unread bytes behind a violation must not cost the Close frame */
@@ -515,7 +516,9 @@ ngx_http_voicebridge_call_cleanup(void *data)
         ngx_http_voicebridge_call_flush(call);
     }
 
-    ngx_http_voicebridge_end_account(call);
+    if (!call->accounted) {
+        ngx_http_voicebridge_end_account(call);
+    }
 
     call->state = NGX_HTTP_VOICEBRIDGE_DONE;
 

@@ -157,6 +157,7 @@ typedef struct {
     unsigned                           stopped:1;  /* Twilio's stop came */
     unsigned                           mark_sent:1;
     unsigned                           mark_back:1;
+    unsigned                           accounted:1;    /* the end is logged */
     unsigned                           pumping:1;
 } ngx_http_voicebridge_call_t;
 

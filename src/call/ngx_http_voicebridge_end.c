@@ -230,6 +230,8 @@ ngx_http_voicebridge_end_account(ngx_http_voicebridge_call_t *call)
     e = &ngx_http_voicebridge_endings[call->cause];
     ms = ngx_current_msec - call->accepted;
 
+    call->accounted = 1;
+
     ctx->caller_audio = call->caller_bytes / 8;
     ctx->agent_audio = call->agent_bytes / 8;
 

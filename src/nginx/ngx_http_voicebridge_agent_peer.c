@@ -108,7 +108,7 @@ ngx_http_voicebridge_agent_peer_connect(
     peer->state = NGX_HTTP_VOICEBRIDGE_PEER_CONNECTING;
     peer->connection = NULL;
     peer->status = 0;
-    peer->error = "could not connect";
+    peer->error = NULL;
 
     peer->event.handler = ngx_http_voicebridge_agent_peer_failed;
     peer->event.data = peer;
@@ -568,6 +568,22 @@ ngx_http_voicebridge_agent_peer_finalize_request(ngx_http_request_t *r,
 
     if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
         peer->error = "did not answer in time";
+
+    } else if (peer->error) {
+
+        /* what it answered was wrong */
+
+    } else if (u->state && u->state->connect_time != (ngx_msec_t) -1) {
+        peer->error = "did not complete the handshake";
+
+    } else {
+        peer->error = "could not connect";
+
+#if (NGX_HTTP_SSL)
+        if (u->ssl) {
+            peer->error = "could not connect, or TLS failed";
+        }
+#endif
     }
 
     peer->state = NGX_HTTP_VOICEBRIDGE_PEER_FAILED;

@@ -22,7 +22,7 @@ package Voicebridge::Agent;
 # and is given the connection, whose first request has been read, instead.
 #
 # Events: request, open, initiation, close, tls, tls_failed, error, done, and
-# the script's own by note().
+# the script's own by note(); from the initiation on with the SID of the call.
 
 use strict;
 use warnings;
@@ -66,7 +66,12 @@ sub serve {
             POSIX::_exit(0);
         }
 
-        close $connection->sock;
+        # TLS would say good-bye for the other process
+        my $sock = $connection->sock;
+
+        $sock->isa('IO::Socket::SSL') ? $sock->close(SSL_no_shutdown => 1)
+                                      : close $sock;
+
         1 while waitpid(-1, WNOHANG) > 0;
     }
 }
@@ -179,9 +184,21 @@ sub expect_initiation {
         unless ($message->{type} // '')
                eq 'conversation_initiation_client_data';
 
+    $self->{call_sid} = $message->{dynamic_variables}{call_sid};
     $self->note(event => 'initiation', message => $message);
 
     return $message;
+}
+
+
+# every event says which call it is of, as soon as that is known
+
+sub note {
+    my ($self, %event) = @_;
+
+    $event{call} //= $self->{call_sid} if defined $self->{call_sid};
+
+    return $self->SUPER::note(%event);
 }
 
 

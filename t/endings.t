@@ -1,0 +1,963 @@
+# Every way a call may end: the line in the log, $voicebridge_end_reason, the
+# status of the Close on each side, and that nothing is left behind.
+
+use Voicebridge::Test;
+use Voicebridge::Process qw( cpu_time descriptors memory memory_is_plain );
+use Voicebridge::WebSocket qw( deadline_after );
+
+use Time::HiRes qw( time );
+
+
+# What agents do, by the name that a call asks for.  Each is given the socket
+# whose initiation has been read.
+
+sub live {
+    my $socket = shift;
+
+    $socket->metadata(input => 'ulaw_8000', output => 'ulaw_8000');
+    $socket->note(event => 'live');
+}
+
+sub speaks { live($_[0]); $_[0]->audio('a' x ($_[1] // 1600), 1) }
+
+our %agents = (
+    quiet     => sub { live($_[0]); $_[0]->recv_close },
+    speaking  => sub { speaks($_[0]); $_[0]->recv_close },
+    silent    => sub { $_[0]->recv_close },
+    ending    => sub { speaks($_[0]); $_[0]->close_with(1000, 'bye') },
+    leaving   => sub { live($_[0]); $_[0]->close_with(1000) },
+    nameless  => sub { live($_[0]); $_[0]->send_close; $_[0]->recv_close },
+    lost      => sub { speaks($_[0]) },
+    reset     => sub { live($_[0]); $_[0]->reset },
+    early     => sub { $_[0]->close_with(1008, 'Missing variable') },
+    gone      => sub { },
+    junk      => sub { live($_[0]); $_[0]->send_text('junk');
+                       $_[0]->recv_close },
+    rsv       => sub { live($_[0]); $_[0]->send_frame(1, '{}', rsv => 4);
+                       $_[0]->recv_close },
+    impatient => sub { $_[0]->audio('a' x 160, 1); $_[0]->recv_close },
+    no_base64 => sub { live($_[0]); $_[0]->send_text('{"type":"audio",'
+                       . '"audio_event":{"audio_base_64":"a*b="}}');
+                       $_[0]->recv_close },
+    deaf      => sub { speaks($_[0]); $_[0]->await_cue },
+    (map { my $status = $_; ("status_$status" => sub {
+               my $socket = shift;
+
+               speaks($socket);
+               $socket->send_json({ type => 'error', error_event => {
+                   code => $status, error_type => 'llm_timeout',
+                   message => "too\nslow" } }) if $status == 1002;
+               $socket->close_with($status, $status == 1002 ? '' : 'because');
+           }) } 1001, 1002, 1008, 1011, 3000, 4300),
+);
+
+sub serve {
+    my $socket = shift;
+
+    my $name = $socket->{request}{query}{agent_id};
+
+    $socket->upgrade;
+    $socket->expect_initiation;
+    $agents{$name}->($socket);
+
+    return 1;
+}
+
+
+# What a phone does, and what comes of it: code for the phone, agent_code for
+# the agent, reason, level and text in the log; after an event of the agent's.
+
+sub ends {
+    my ($agent, %o) = @_;
+
+    my $name = $o{name} // $agent;
+    my $event = sub {
+        my ($phone, $what) = @_;
+
+        return agent()->event(sub { $_->{event} eq $what
+                                    && ($_->{call} // '')
+                                       eq $phone->{call_sid} });
+    };
+    my $phone = phone(path => $o{path} // '/twilio/media-stream')->connect;
+
+    $phone->start(parameters => { agent_id => $agent,
+                                  %{$o{parameters} // {}} })
+        unless $o{no_start};
+
+    $event->($phone, $o{after}) if $o{after};
+
+    $o{phone}->($phone) if $o{phone};
+
+    if (defined $o{code}) {
+        my ($code, $reason) = $phone->recv_close;
+
+        is $code, $o{code}, "$name: the phone's close";
+        $phone->send_close($code) unless $o{closed};
+        eval { $phone->recv_eof } or fail("$name: $@");
+        $phone->disconnect;
+    }
+
+    if (defined $o{agent_code}) {
+        is $event->($phone, 'close')->{code}, $o{agent_code},
+           "$name: the agent's close";
+    }
+
+    my $sid = $o{no_start} ? '' : $phone->{call_sid};
+
+    # a call that has not started has no SID
+    my $line = $sid ? qr/call $sid: Call ended/
+                    : qr/call : Call ended: $o{text}/;
+
+    like log_has($line),
+         qr/\[$o{level}\].*Call ended: $o{text}.* reason=$o{reason} /,
+         "$name: the log";
+
+    my $status = $o{level} eq 'info' || $o{reason} eq 'too_long'
+                 ? 'completed' : 'failed';
+
+    like calls_log_has(qr/call=\Q$sid\E.*reason=$o{reason}/),
+         qr/http=101 status=$status /, "$name: the access log";
+
+    # the log of the call does not wait for the other side's FIN
+    my ($duration) = log_has($line) =~ /duration=([\d.]+)/;
+
+    cmp_ok $duration, '<', 1, "$name: in time" unless $o{slow};
+
+    return $phone;
+}
+
+# marks go back as they come, until the close does
+
+sub listen_well {
+    my $phone = shift;
+
+    $phone->{return_marks} = 1;
+    $phone->recv_event('mark');
+}
+
+
+# waits until something is so
+
+sub until_true {
+    my ($true, $name) = @_;
+
+    my $deadline = deadline_after();
+
+    while (time() < $deadline) {
+        return pass($name) if $true->();
+        Time::HiRes::sleep(0.01);
+    }
+
+    fail($name);
+}
+
+
+# a TLS connection to the agent that must not come to be
+
+sub refused_tls {
+    my ($path, $why) = @_;
+
+    my $phone = phone(path => $path)->connect;
+
+    $phone->start(parameters => { agent_id => 'agent_1' });
+    is(($phone->recv_close)[0], 1011, "$path: the call ends");
+    $phone->send_close(1011);
+    $phone->recv_eof;
+
+    like log_has(qr/call $phone->{call_sid}: Call ended/), $why,
+         "$path: the log says why";
+    is scalar(grep { $_->{event} =~ /^(?:request|open)$/ } agent()->events), 0,
+       "$path: and nothing was said to that server";
+}
+
+
+# a call whose agent has just failed
+
+sub failing {
+    my $phone = phone(path => shift)->connect;
+
+    $phone->start(parameters => { agent_id => 'reset' });
+
+    return $phone;
+}
+
+
+# a line that is there already, or not at all
+
+sub log_line {
+    my $pattern = shift;
+
+    open my $in, '<', $Test::Nginx::Util::ErrLogFile or die;
+
+    return scalar grep { $_ =~ $pattern } <$in>;
+}
+
+run_tests();
+
+__DATA__
+
+=== every cause
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+    voicebridge_elevenlabs_auth none;
+    access_log $TEST_NGINX_CALLS_LOG calls;
+
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+    }
+
+    location = /start {
+        voicebridge_media_stream;
+        voicebridge_start_timeout 200ms;
+    }
+
+    location = /silence {
+        voicebridge_media_stream;
+        voicebridge_stream_timeout 200ms;
+    }
+
+    location = /connect {
+        voicebridge_media_stream;
+        voicebridge_connect_timeout 200ms;
+    }
+
+    location = /duration {
+        voicebridge_media_stream;
+        voicebridge_max_call_duration 200ms;
+    }
+
+    location = /nobody {
+        voicebridge_media_stream;
+        voicebridge_elevenlabs_url http://127.0.0.1:1;
+    }
+--- agent_options
+each => 1
+--- agent
+    serve($agent);
+--- test
+    my $before;
+    my $pid = nginx_pid();
+
+    # the caller
+
+    ends('quiet', name => 'a stop', phone => sub { $_[0]->stop }, after => 'live',
+         code => 1000, agent_code => 1000, reason => 'caller_hung_up',
+         level => 'info', text => 'the caller hung up');
+
+    $before = descriptors($pid);
+
+    ends('quiet', name => 'a close', phone => sub { $_[0]->send_close(1000) },
+         after => 'live', closed => 1, code => 1000, agent_code => 1000,
+         reason => 'caller_hung_up', level => 'info',
+         text => 'the caller hung up');
+    ends('quiet', name => 'a close without a status', after => 'live',
+         phone => sub { $_[0]->send_close }, closed => 1, code => 1000,
+         agent_code => 1000, reason => 'caller_hung_up', level => 'info',
+         text => 'the caller hung up');
+    ends('quiet', name => 'a connection that ends', after => 'live',
+         phone => sub { $_[0]->disconnect }, agent_code => 1000,
+         reason => 'caller_lost', level => 'warn',
+         text => "the phone's connection was lost");
+    ends('quiet', name => 'one that is half closed', after => 'live',
+         phone => sub { $_[0]->shutdown_write }, agent_code => 1000,
+         reason => 'caller_lost', level => 'warn',
+         text => "the phone's connection was lost");
+    ends('quiet', name => 'one that is reset', after => 'live',
+         phone => sub { $_[0]->reset }, agent_code => 1000,
+         reason => 'caller_lost', level => 'warn',
+         text => "the phone's connection was lost");
+    ends('silent', name => 'a stop before the metadata',
+         after => 'initiation', phone => sub { $_[0]->stop }, code => 1000,
+         reason => 'caller_hung_up', level => 'info',
+         text => 'the caller hung up');
+    ends('none', name => 'a stop before the start', no_start => 1,
+         phone => sub { $_[0]->stop }, code => 1000,
+         reason => 'caller_hung_up', level => 'info',
+         text => 'the caller hung up');
+    ends('quiet', name => 'silence', path => '/silence', after => 'live',
+         code => 1001, agent_code => 1000, reason => 'caller_silent',
+         level => 'warn', text => 'the phone sends nothing any more: '
+                                  . '200ms without a frame');
+
+    # what the phone must not do
+
+    my %wrong = (phone => 1, agent_code => 1000, after => 'live', level => 'error',
+                 reason => 'phone_protocol');
+
+    for (['junk', 1007, 'not', sub { $_[0]->send_text('junk') }],
+         ['binary', 1003, 'a binary message', sub {
+              $_[0]->send_frame(2, '{}') }],
+         ['reserved bits', 1002, 'reserved bit set', sub {
+              $_[0]->send_frame(1, '{}', rsv => 1) }],
+         ['no mask', 1002, 'client frame without a mask', sub {
+              $_[0]->send_frame(1, '{}', mask => undef) }],
+         ['too big', 1009, 'message too big', sub {
+              $_[0]->send_text(' ' x 200_000) }],
+         ['no base64', 1007, 'media that is not base64', sub {
+              $_[0]->send_json({ event => 'media',
+                                 media => { payload => '!' } }) }],
+         ['no payload', 1007, 'media without a payload', sub {
+              $_[0]->send_json({ event => 'media', media => {} }) }],
+         ['no event', 1007, 'a message without an event', sub {
+              $_[0]->send_json({ type => 'media' }) }],
+         ['a second start', 1008, 'a second start', sub { $_[0]->start }])
+    {
+        my ($name, $code, $text, $phone) = @$_;
+
+        ends('quiet', %wrong, name => $name, code => $code, phone => $phone,
+             text => "the phone broke the protocol: .*$text");
+    }
+
+    for (['media first', 1008, 'media before start', sub {
+              $_[0]->media('a' x 160) }],
+         ['another format', 1007, 'a mediaFormat that is not', sub {
+              $_[0]->start(mediaFormat => { encoding => 'audio/x-alaw',
+                           sampleRate => 8000, channels => 1 }) }],
+         ['no call SID', 1007, 'without a callSid', sub {
+              $_[0]->start(callSid => '../Calls') }],
+         ['no stream SID', 1007, 'without a streamSid', sub {
+              $_[0]{stream_sid} = '"MZ"'; $_[0]->start }])
+    {
+        my ($name, $code, $text, $phone) = @$_;
+
+        ends('none', name => $name, no_start => 1, phone => $phone,
+             code => $code, reason => 'phone_protocol', level => 'error',
+             text => "the phone broke the protocol: .*$text");
+    }
+
+    ends('none', name => 'no start', path => '/start', no_start => 1,
+         code => 1008, reason => 'no_start', level => 'warn',
+         text => 'no start came');
+    ends('none', name => 'no agent', parameters => { agent_id => '' },
+         code => 1008, reason => 'bad_start', level => 'error',
+         text => 'the media stream cannot be served: no agent: .*'
+                 . 'voicebridge_agent');
+    ends('none', name => 'variables that are none', code => 1008,
+         parameters => { dynamic_variables => '{"a":{}}' },
+         reason => 'bad_start', level => 'error', text => '.*cannot be served');
+    ends('none', name => 'variables cut off', code => 1008,
+         parameters => { dynamic_variables => '{"a":"' },
+         reason => 'bad_start', level => 'error', text => '.*cannot be served');
+    ends('none', name => 'reserved variables', code => 1008,
+         parameters => { dynamic_variables => '{"system__x":1}' },
+         reason => 'bad_start', level => 'error', text => '.*cannot be served');
+    ends('none', name => 'too many parameters', code => 1008,
+         parameters => { map { ("p$_" => 'x') } 1 .. 40 },
+         reason => 'bad_start', level => 'error',
+         text => '.*cannot be served: more parameters');
+
+    # the agent
+
+    ends('ending', phone => \&listen_well, code => 1000, agent_code => 1000,
+         reason => 'agent_ended', level => 'info',
+         text => 'the agent ended the conversation: closed with 1000 "bye"');
+    ends('leaving', code => 1000, agent_code => 1000, reason => 'agent_ended',
+         level => 'info', text => 'the agent ended the conversation');
+    ends('nameless', code => 1000, agent_code => 1000,
+         reason => 'agent_ended', level => 'info',
+         text => 'the agent ended the conversation: closed with 1005');
+
+    for my $status (1001, 1002, 1008, 1011, 3000, 4300) {
+        my $why = $status == 1002 ? '1002 llm_timeout too slow' : 'because';
+
+        ends("status_$status", phone => \&listen_well, code => 1011,
+             agent_code => $status, reason => 'agent_failed', level => 'error',
+             text => qq{the agent broke down: closed with $status "$why"});
+    }
+
+    ends('lost', phone => \&listen_well, code => 1011, reason => 'agent_lost',
+         level => 'error', text => "the agent's connection was lost");
+    ends('reset', code => 1011, reason => 'agent_lost', level => 'error',
+         text => "the agent's connection was lost");
+
+    for (['junk', 1007, ''], ['rsv', 1002, 'reserved bit set'],
+         ['impatient', 1008, 'audio before the metadata'],
+         ['no_base64', 1007, 'audio that is not base64'])
+    {
+        my ($name, $code, $text) = @$_;
+
+        ends($name, code => 1011, agent_code => $code, level => 'error',
+             reason => 'agent_protocol',
+             text => "the agent broke the protocol: .*$text");
+    }
+
+    ends('early', code => 1011, reason => 'agent_unreachable',
+         level => 'error', text => 'the agent could not be reached: closed '
+             . 'with 1008 "Missing variable" before its metadata');
+    ends('gone', code => 1011, reason => 'agent_unreachable',
+         level => 'error', text => 'the agent could not be reached: closed '
+             . 'the connection before its metadata');
+    ends('nobody', path => '/nobody', code => 1011,
+         reason => 'agent_unreachable', level => 'error',
+         text => 'the agent could not be reached: could not connect');
+    ends('silent', name => 'no metadata', path => '/connect', code => 1011,
+         reason => 'agent_timeout', level => 'error', agent_code => undef,
+         text => 'the agent did not answer in time: no metadata within 200ms');
+
+    ends('quiet', name => 'a long call', path => '/duration', code => 1000,
+         reason => 'too_long', level => 'warn',
+         text => 'the call reached voicebridge_max_call_duration');
+    ends('silent', name => 'a long time of nothing', path => '/duration',
+         code => 1000, reason => 'too_long', level => 'warn',
+         text => 'the call reached voicebridge_max_call_duration');
+
+    until_true(sub { descriptors($pid) <= $before },
+               'all descriptors are back');
+
+
+
+=== a last mark that never comes back
+--- config
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+        $TEST_NGINX_VOICEBRIDGE
+        voicebridge_elevenlabs_auth none;
+        voicebridge_stream_timeout 1s;
+        access_log $TEST_NGINX_CALLS_LOG calls;
+    }
+--- agent_options
+each => 1
+--- agent
+    my $socket = $agent;
+
+    $socket->upgrade;
+    $socket->expect_initiation;
+    speaks($socket, 4000);
+
+    # and the agent does not close its connection either
+    $socket->close_with(1000);
+    $socket->recv_eof;
+    $socket->note(event => 'eof');
+
+    return 1;
+--- test
+    my $phone = phone()->connect;
+
+    $phone->start(parameters => { agent_id => 'agent_1' });
+    $phone->recv_event('mark');
+
+    my $start = time();
+    my $computed = cpu_time(nginx_pid());
+    my ($code) = $phone->recv_close;
+
+    is $code, 1000, 'the call ends all the same';
+
+    # half a second of audio, five more, and the agent's close is 3 s old
+    cmp_ok time() - $start, '>', 5.3, 'after the time it takes to play';
+    cmp_ok time() - $start, '<', 7, 'and no later';
+    cmp_ok cpu_time(nginx_pid()) - $computed, '<', 0.3,
+           'nothing is done meanwhile';
+
+    $phone->send_close($code);
+    $phone->recv_eof;
+    agent->event('eof');
+
+    log_has(qr/\[warn\].*the last mark did not come back/);
+    log_has(qr/Call ended.*reason=agent_ended/);
+
+
+
+=== a phone that does not answer a close
+--- config
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+        $TEST_NGINX_VOICEBRIDGE
+        voicebridge_elevenlabs_auth none;
+    }
+--- agent
+    my $socket = $agent->socket;
+
+    $socket->expect_initiation;
+    live($socket);
+
+    # nor this agent: it is waited for no longer than that
+    $socket->await_cue;
+--- test
+    my $phone = phone()->connect;
+
+    $phone->start(parameters => { agent_id => 'agent_1' });
+    agent->event('live');
+    $phone->stop;
+
+    is(($phone->recv_close)[0], 1000, 'the close');
+
+    my $start = time();
+
+    $phone->recv_eof;
+    cmp_ok time() - $start, '<', 4, 'the end comes within three seconds';
+    cmp_ok time() - $start, '>', 2.5, 'but not at once';
+    agent->cue;
+
+    log_has(qr/Call ended.*reason=caller_hung_up/);
+--- no_error_log
+[error]
+
+
+
+=== once more, with a signed URL of its own
+--- config
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+        $TEST_NGINX_VOICEBRIDGE
+    }
+--- agent
+    my $url = sub { 'ws://127.0.0.1:' . $agent->port
+                    . '/v1/convai/conversation?agent_id=agent_1&try=' . shift };
+
+    # each way of failing that another try may mend, then a good one
+
+    my @failures = (
+        sub { $agent->signed_url(status => 500, body => 'oops') },
+        sub { $agent->signed_url(status => 429, body => {
+                  detail => { status => 'busy', message => 'Try later' } }) },
+        sub { $agent->signed_url(body => '{"signed_url":1}') },
+        sub { $agent->signed_url(body => '') },
+        sub { $agent->request->disconnect },
+        sub { $agent->signed_url(url => $url->(1));
+              $agent->request->respond(503, {}) },
+        sub { $agent->signed_url(url => $url->(1));
+              $agent->request->disconnect },
+        sub { $agent->signed_url(url => $url->(1));
+              my $socket = $agent->request;
+              $socket->upgrade;
+              $socket->expect_initiation;
+              $socket->close_with(1008, 'not you') },
+    );
+
+    for my $failure (@failures) {
+        $failure->();
+        $agent->signed_url(url => $url->(2));
+
+        my $socket = $agent->request;
+
+        $socket->upgrade;
+        $socket->expect_initiation;
+        $socket->note(event => 'good', try => $socket->{request}{query}{try});
+        live($socket);
+        $socket->note(event => 'heard', audio => $socket->recv_audio(160));
+        $socket->recv_close;
+    }
+--- test
+    for my $why ('no signed URL: status 500',
+                 'no signed URL: status 429 Try later',
+                 'no signed URL in the answer', 'no signed URL in the answer',
+                 'no signed URL: ', 'refused the WebSocket, status 503',
+                 'did not complete the handshake',
+                 'closed with 1008 "not you" before its metadata')
+    {
+        my $phone = phone()->connect;
+
+        $phone->start(parameters => { agent_id => 'agent_1' });
+        $phone->media('e' x 160);
+
+        is agent->event('good')->{try}, 2, "$why: the second is good";
+        is agent->event('heard')->{audio}, 'e' x 160, 'nothing is lost';
+        $phone->stop;
+        $phone->recv_close;
+        $phone->disconnect;
+
+        like log_has(qr/call $phone->{call_sid}:.*trying once more/),
+             qr/\[warn\].*\Q$why\E/, 'and the log tells';
+    }
+
+
+
+=== what another try does not mend
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+    }
+
+    location = /timeout {
+        voicebridge_media_stream;
+        voicebridge_connect_timeout 300ms;
+    }
+--- agent_options
+each => 1
+--- agent
+    my $name = $agent->{request}{query}{agent_id};
+
+    # one does not even give a URL, the other does not take it
+
+    $agent->answer_signed_url if $name eq 'mute' && $agent->{request}{path}
+                                                    =~ /signed-url$/;
+
+    $agent->answer_signed_url(status => $name, body => {
+        detail => [ { loc => [ 'query' ], msg => 'no such agent',
+                      type => 'value' } ] }) if $name eq '422';
+    $agent->answer_signed_url(status => $name, body => {
+        detail => { status => 'x', message => 'Invalid API key' } })
+        if $name eq '401';
+    $agent->answer_signed_url(url => 'ftp://127.0.0.1/') if $name eq 'ftp';
+
+    return 0;
+--- test
+    for (['401', 'status 401 Invalid API key'], ['422', 'status 422']) {
+        my ($name, $why) = @$_;
+        my $phone = phone()->connect;
+
+        $phone->start(parameters => { agent_id => $name });
+        is(($phone->recv_close)[0], 1011, "status $name");
+        $phone->disconnect;
+
+        like log_has(qr/call $phone->{call_sid}: Call ended/),
+             qr/\[error\].*could not be reached: no signed URL: \Q$why\E/,
+             'the log says why';
+        is scalar(grep { $_->{event} eq 'request'
+                         && $_->{query}{agent_id} eq $name } agent->events), 1,
+           'it is not asked again';
+    }
+
+    my $phone = phone()->connect;
+
+    $phone->start(parameters => { agent_id => 'ftp' });
+    is(($phone->recv_close)[0], 1011, 'a URL of another kind');
+    $phone->disconnect;
+    log_has(qr/Call ended: .*could not be reached: the signed URL cannot/);
+
+    # time is bounded for all of it together
+
+    for my $name ('never', 'mute') {
+        my $phone = phone(path => '/timeout')->connect;
+        my $start = time();
+
+        $phone->start(parameters => { agent_id => $name });
+        is(($phone->recv_close)[0], 1011, $name);
+        cmp_ok time() - $start, '<', 1.5, 'in time';
+        $phone->disconnect;
+
+        log_has(qr/call $phone->{call_sid}: Call ended.*reason=agent_timeout/);
+    }
+
+
+
+=== certificates that must not be trusted
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+
+    location = /signed {
+        voicebridge_media_stream;
+        voicebridge_ssl_trusted_certificate $TEST_NGINX_CERTIFICATES/ca.crt;
+    }
+
+    location = /socket {
+        voicebridge_media_stream;
+        voicebridge_elevenlabs_auth none;
+        voicebridge_ssl_trusted_certificate $TEST_NGINX_CERTIFICATES/ca.crt;
+    }
+
+    location = /system {
+        voicebridge_media_stream;
+        voicebridge_elevenlabs_auth none;
+    }
+
+    location = /off {
+        voicebridge_media_stream;
+        voicebridge_elevenlabs_auth none;
+        voicebridge_ssl_verify off;
+    }
+--- agent_options
+tls => 'expired', each => 1
+--- agent
+    $agent->upgrade;
+    $agent->expect_initiation;
+    $agent->recv_close;
+
+    return 1;
+--- test
+    refused_tls('/signed', qr/certificate has expired/);
+    refused_tls('/socket', qr/TLS/);
+    log_has(qr/upstream SSL certificate verify error: .*has expired/);
+    refused_tls('/system', qr/TLS/);
+
+    my $phone = phone(path => '/off')->connect;
+
+    $phone->start(parameters => { agent_id => 'agent_1' });
+    agent->event('initiation');
+    pass('unless nobody looks');
+    $phone->stop;
+    $phone->recv_close;
+
+
+
+=== a certificate of another host
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+
+    location = /signed {
+        voicebridge_media_stream;
+        voicebridge_ssl_trusted_certificate $TEST_NGINX_CERTIFICATES/ca.crt;
+    }
+
+    location = /socket {
+        voicebridge_media_stream;
+        voicebridge_elevenlabs_auth none;
+        voicebridge_ssl_trusted_certificate $TEST_NGINX_CERTIFICATES/ca.crt;
+    }
+--- agent_options
+tls => 'wrong-host', each => 1
+--- agent
+    return 1;
+--- test
+    refused_tls('/signed', qr/certificate/);
+    refused_tls('/socket', qr/TLS/);
+    log_has(qr/upstream SSL certificate does not match/);
+
+
+
+=== a certificate that signs itself
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+
+    location = /signed {
+        voicebridge_media_stream;
+        voicebridge_ssl_trusted_certificate $TEST_NGINX_CERTIFICATES/ca.crt;
+    }
+
+    location = /socket {
+        voicebridge_media_stream;
+        voicebridge_elevenlabs_auth none;
+        voicebridge_ssl_trusted_certificate $TEST_NGINX_CERTIFICATES/ca.crt;
+    }
+--- agent_options
+tls => 'self-signed', each => 1
+--- agent
+    return 1;
+--- test
+    refused_tls('/signed', qr/certificate/);
+    refused_tls('/socket', qr/TLS/);
+    log_has(qr/upstream SSL certificate verify error: .*self/);
+
+
+
+=== other TwiML where the agent fails
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+    voicebridge_elevenlabs_auth none;
+    voicebridge_fallback_twiml '<Say>Sorry, &amp; good-bye.</Say>';
+    access_log $TEST_NGINX_CALLS_LOG calls;
+
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+    }
+
+    location = /connect {
+        voicebridge_media_stream;
+        voicebridge_connect_timeout 200ms;
+    }
+--- agent_options
+each => 1
+--- agent
+    serve($agent);
+--- twilio
+    return {};
+--- test
+    for (['gone', 'agent_unreachable'], ['early', 'agent_unreachable'],
+         ['status_1011', 'agent_failed'], ['lost', 'agent_lost'],
+         ['reset', 'agent_lost'], ['junk', 'agent_protocol'],
+         ['silent', 'agent_timeout', '/connect'])
+    {
+        my ($name, $reason, $path) = @$_;
+        my $phone = phone(path => $path // '/twilio/media-stream')->connect;
+        my $sid = $phone->{call_sid};
+
+        $phone->start(parameters => { agent_id => $name });
+
+        if ($name =~ /^(?:status|lost)/) {
+
+            # what was said already is heard first
+
+            my $mark = $phone->recv_event('mark');
+
+            $phone->send_ping('still here');
+            $phone->recv_message;
+            is scalar(grep { $_->{event} eq 'request' && !$_->{seen} }
+                           twilio->events), 0, "$name: it can wait";
+            $phone->mark($mark->{mark}{name});
+        }
+
+        my $request = twilio->event('request');
+
+        is $request->{method}, 'POST', "$name: the call";
+        is $request->{path}, "/2010-04-01/Accounts/$ENV{TEST_NGINX_ACCOUNT_SID}"
+                             . "/Calls/$sid.json", 'is updated';
+        is $request->{user}, $ENV{TEST_NGINX_ACCOUNT_SID}, 'by its account';
+        is $request->{password}, $ENV{TEST_NGINX_AUTH_TOKEN}, 'with its token';
+        is_deeply [ keys %{$request->{form}} ], [ 'Twiml' ], 'with TwiML';
+        like $request->{form}{Twiml},
+             qr{<Response>\s*<Say>Sorry,\ &amp;\ good-bye\.</Say>
+                \s*</Response>\s*$}x, 'as configured';
+
+        # Twilio ends the stream now; until then it is served
+
+        log_has(qr/call $sid: voicebridge_fallback_twiml was put on the call/);
+        $phone->media('x' x 160);
+        $phone->send_ping('still here');
+        is $phone->recv_message->{payload}, 'still here', 'the stream is up';
+
+        $phone->stop;
+        is(($phone->recv_close)[0], 1011, 'and it is Twilio who ends it');
+        $phone->send_close;
+        $phone->recv_eof;
+
+        log_has(qr/call $sid: Call ended.*reason=$reason/);
+    }
+
+    # where the agent does not fail nothing is put on the call
+
+    my $phone = phone()->connect;
+
+    $phone->start(parameters => { agent_id => 'ending' });
+    listen_well($phone);
+    is(($phone->recv_close)[0], 1000, 'not otherwise');
+    is scalar(grep { $_->{event} eq 'request' && !$_->{seen} }
+                   twilio->events), 0, 'is Twilio asked';
+
+
+
+=== other TwiML that cannot be put on the call
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+    voicebridge_elevenlabs_auth none;
+    voicebridge_fallback_twiml $arg_twiml;
+    voicebridge_twilio_timeout 300ms;
+
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+    }
+
+    location = /sid {
+        voicebridge_media_stream;
+        voicebridge_twilio_account_sid "";
+    }
+--- agent_options
+each => 1
+--- agent
+    serve($agent);
+--- twilio
+    my ($what) = ($request->{form}{Twiml} // '') =~ m{<(\w+)/>};
+
+    return { over   => { status => 400, body => {
+                 code => 21220, status => 400,
+                 message => 'Call is not in-progress. Cannot redirect.' } },
+             gone   => { status => 404, body => {
+                 code => 20404, status => 404, message => 'not found' } },
+             wrong  => { status => 401, body => {
+                 code => 20003, status => 401, message => 'Authenticate' } },
+             broken => { status => 500, body => '<html>' },
+             closed => { close => 1 },
+             never  => { never => 1 },
+           }->{$what};
+--- test
+    # a call that is over needs nothing more
+
+    for my $what ('over', 'gone') {
+        my $phone = failing("/twilio/media-stream?twiml=<$what/>");
+
+        is(($phone->recv_close)[0], 1011, "$what: the line is closed");
+        $phone->disconnect;
+        log_has(qr/call $phone->{call_sid}: Call ended/);
+
+        ok !log_line(qr/call $phone->{call_sid}: voicebridge_fallback_twiml/),
+           "$what: and this is no error";
+    }
+
+    for (['wrong', 'status 401, code 20003 Authenticate'],
+         ['broken', 'status 500'], ['closed', 'status 0'],
+         ['never', 'status 0'])
+    {
+        my ($what, $why) = @$_;
+        my $phone = failing("/twilio/media-stream?twiml=<$what/>");
+
+        is(($phone->recv_close)[0], 1011, "$what: the line is closed");
+        $phone->disconnect;
+
+        like log_has(qr/call $phone->{call_sid}: voicebridge_fallback_twiml/),
+             qr/\[error\].*was not put on the call: .*\Q$why\E/,
+             "$what: the log says why";
+    }
+
+    my $phone = failing('/twilio/media-stream');
+
+    is(($phone->recv_close)[0], 1011, 'nothing to put on it');
+    $phone->disconnect;
+
+    $phone = failing('/sid?twiml=<Hangup/>');
+    is(($phone->recv_close)[0], 1011, 'no credentials');
+    $phone->disconnect;
+    log_has(qr/\[error\].*call $phone->{call_sid}: .*credentials/);
+
+    # a Twilio that does not end the stream: a bounded time later we do
+
+    $phone = failing('/twilio/media-stream?twiml=<Hangup/>');
+
+    my $start = time();
+
+    is(($phone->recv_close)[0], 1011, 'a stream that goes on is ended');
+    cmp_ok time() - $start, '<', 7, 'in time';
+    $phone->disconnect;
+
+
+
+=== a thousand calls
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+    voicebridge_elevenlabs_auth none;
+    access_log off;
+    error_log logs/error.log warn;
+
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+    }
+--- agent
+    # one process for all of them: they come one after another
+
+    while (1) {
+        my $connection = $agent->request;
+
+        eval { serve($connection) };
+        $connection->disconnect;
+    }
+--- test
+    my $pid = nginx_pid();
+    my @kinds = qw( quiet speaking ending lost reset junk early status_1011
+                    quiet speaking );
+    my ($descriptors, $memory);
+
+    for my $n (1 .. 1000) {
+        my $kind = $kinds[$n % @kinds];
+        my $phone = phone(return_marks => 1)->connect;
+
+        $phone->start(parameters => { agent_id => $kind });
+        $phone->speak('x' x 480);
+
+        if ($kind =~ /^(?:quiet|speaking)$/) {
+            $phone->recv_audio(160) if $kind eq 'speaking';
+            $n % 3 ? $phone->stop : $n % 2 ? $phone->reset : $phone->send_close;
+
+            eval { $phone->recv_close } if $phone->sock->opened;
+
+        } else {
+            eval { $phone->recv_json while 1 };
+        }
+
+        $phone->disconnect;
+
+        # nobody else reads what the agent has to say
+        agent->events;
+
+        if ($n == 300) {
+            $descriptors = descriptors($pid);
+            $memory = memory($pid);
+        }
+    }
+
+    until_true(sub { descriptors($pid) <= $descriptors },
+               'every descriptor is back');
+
+    my $growth = memory($pid) - $memory;
+
+    cmp_ok $growth, '<', 300, "700 calls later memory has grown by $growth KiB"
+        if memory_is_plain($pid);
