@@ -538,7 +538,8 @@ vb_api_check_variables(vb_api_parser_t *p)
 static void
 vb_api_syntax(vb_api_parser_t *p, const char *why, size_t at)
 {
-    vb_api_error(p, "the body is not a JSON object: %s, at byte %zu", why, at);
+    vb_api_error(p, "the body is not a JSON object: %s, near byte %zu", why,
+                 at);
 }
 
 
