@@ -244,10 +244,20 @@ sub compare ($source, $recording, $rate, %option) {
     my ($signal, $noise, $cross, $end) = (0, 0, 0, 0);
     my (@pieces, @gaps);
 
-    # the delay of the beginning: gaps before the loudest piece count as well
-    my $early = _search($shifted, \@r, $rate, 0, $size,
-                        $delay - $rate, $delay + $rate);
-    my $now = $early // $delay;
+    # the beginning is earlier where a gap comes before the loudest piece
+    my $first = 0;
+    $first += $size while _power($shifted, $first, $size) <= $audible;
+
+    my $now = $delay;
+    my $piece = _piece($shifted, \@r, $first, $size, $now);
+
+    if (!$piece || $piece->{rho} < 0.95) {
+        my $other = _search($shifted, \@r, $rate, $first, $size,
+                            $delay - $rate, $delay - 1);
+        $now = $other->[0] if $other;
+    }
+
+    my $start = $now;
 
     for (my $at = 0; $at + $size <= @s; $at += $size) {
         my $power = _power($shifted, $at, $size);
@@ -257,9 +267,9 @@ sub compare ($source, $recording, $rate, %option) {
             my $other = _search($shifted, \@r, $rate, $at, $size, $now + 1,
                                 $now + $rate);
 
-            if (defined $other) {
-                push @gaps, [$at / $rate, ($other - $now) / $rate];
-                $now = $other;
+            if ($other) {
+                push @gaps, [$at / $rate, ($other->[0] - $now) / $rate];
+                $now = $other->[0];
                 $piece = _piece($shifted, \@r, $at, $size, $now);
 
                 # the gap may have begun within the piece before
@@ -296,7 +306,7 @@ sub compare ($source, $recording, $rate, %option) {
     }
 
     return {
-        start => ($early // $delay),
+        start => $start,
         end   => $end,
         gain  => decibel($gain ** 2),
         snr   => decibel($gain ** 2 * $signal / max($noise, 1)),
@@ -349,16 +359,17 @@ sub _piece ($s, $r, $at, $size, $delay) {
 }
 
 
-# The delay at which one piece fits best, if it fits at all.  Every second
-# sample of every second delay first: speech has little above 2 kHz.
+# The delay at which one piece fits best, and how well; undef where it fits
+# nowhere.  First every second sample of every second delay; what looks best
+# there need not be best, since a fit is as narrow as a sample.
 
 sub _search ($s, $r, $rate, $at, $size, $from, $to) {
-    my ($best, $rho) = (undef, 0);
-
     my @x = map { $s->[$at + 2 * $_] // 0 } 0 .. $size / 2 - 1;
     my $xx = sum0 map { $_ * $_ } @x;
 
     return undef unless $xx;
+
+    my @fit;
 
     $from = max($from, -$at);
     $to = min($to, @$r - $at - $size);
@@ -374,22 +385,21 @@ sub _search ($s, $r, $rate, $at, $size, $from, $to) {
             $i += 2;
         }
 
-        next unless $yy && $xy > 0;
-
-        my $p = $xy / sqrt($xx * $yy);
-        ($best, $rho) = ($delay, $p) if $p > $rho;
+        push @fit, [$delay, $xy / sqrt($xx * $yy)] if $xy > 0;
     }
 
-    return undef unless defined $best && $rho > 0.5;
+    @fit = sort { $b->[1] <=> $a->[1] } @fit;
 
-    ($best, $rho) = (undef, 0) for my $near = $best;
+    my %near = map { $_ => 1 } map { $_->[0] - 2 .. $_->[0] + 2 }
+                               @fit > 20 ? @fit[0 .. 19] : @fit;
+    my ($best, $rho) = (undef, 0.9);
 
-    for my $delay ($near - 3 .. $near + 3) {
+    for my $delay (sort { $a <=> $b } keys %near) {
         my $piece = _piece($s, $r, $at, $size, $delay) or next;
         ($best, $rho) = ($delay, $piece->{rho}) if $piece->{rho} > $rho;
     }
 
-    return $rho > 0.9 ? $best : undef;
+    return defined $best ? [$best, $rho] : undef;
 }
 
 
@@ -432,7 +442,7 @@ sub _locate ($s, $r, $rate, $loudest, $from, $to) {
         push @fit, [$xy / sqrt($xx * $variance) * sqrt($n / @source), $lag];
     }
 
-    my @tried;
+    my (@tried, $best);
 
     for my $fit (sort { $b->[0] <=> $a->[0] } @fit) {
         my $lag = $fit->[1];
@@ -444,11 +454,16 @@ sub _locate ($s, $r, $rate, $loudest, $from, $to) {
         my $found = _search($s, $r, $rate, $loudest, $size,
                             $delay - 3 * $step, $delay + 3 * $step);
 
-        return $found if defined $found && $found + $loudest >= $from
-                         && $found + $loudest + $size <= $to;
+        next if !$found || $found->[0] + $loudest < $from
+                || $found->[0] + $loudest + $size > $to;
+
+        # a vowel is much like itself a little later: the first fit need not
+        # be the right one
+        $best = $found if !$best || $found->[1] > $best->[1];
+        last if $best->[1] > 0.99;
     }
 
-    return undef;
+    return $best ? $best->[0] : undef;
 }
 
 

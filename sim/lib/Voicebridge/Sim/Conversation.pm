@@ -193,6 +193,12 @@ sub close ($self, $code, $reason = '') {
                 . (length $reason ? " ($reason)" : ''));
 
     $self->tx->finish($code, length $reason ? $reason : ());
+
+    $self->later(close => 5, sub {
+        $self->log->warning(1002, 'no answer to the close frame in 5 s',
+                            { conversation_id => $self->id });
+        $self->drop;
+    });
 }
 
 
@@ -202,7 +208,7 @@ sub drop ($self, $reset = 0) {
     my $socket = Mojo::IOLoop->stream($self->tx->connection) or return;
 
     $self->note(drop => {}, 'Agent: the connection is lost');
-    $self->{closing}++;
+    $self->{closing} = 1;
 
     setsockopt $socket->handle, SOL_SOCKET, SO_LINGER, pack 'll', 1, 0
         if $reset;

@@ -8,6 +8,7 @@ use Digest::SHA qw( sha1_hex );
 use Mojo::IOLoop;
 use Mojo::Util qw( b64_decode secure_compare );
 use Time::HiRes qw( time );
+use Voicebridge::Sim::Socket;
 
 has [qw( api_key log )];
 
@@ -154,7 +155,7 @@ sub _knows ($self, $agent) {
 
 
 sub _socket ($self, $c) {
-    my $tx = $c->tx;
+    my $tx = Voicebridge::Sim::Socket->adopt($c->tx);
     my $headers = $c->req->headers;
     my $query = $c->req->query_params;
     my $agent = $query->param('agent_id');

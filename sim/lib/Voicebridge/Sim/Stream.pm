@@ -19,6 +19,7 @@ use Scalar::Util qw( weaken );
 use Socket qw( SOL_SOCKET SO_LINGER );
 use Voicebridge::Sim::Shape qw( json_type plain_json shape );
 use Voicebridge::Sim::Signature qw( sign_stream );
+use Voicebridge::Sim::Socket;
 
 # 20 ms of mu-law
 use constant FRAME => 160;
@@ -113,7 +114,7 @@ sub _opened ($self, $tx) {
         return $self->emit(failed => $code, $text);
     }
 
-    $self->tx($tx);
+    $self->tx(Voicebridge::Sim::Socket->adopt($tx));
 
     # the call was over sooner
     return $self->drop if $self->{stopping};
