@@ -139,10 +139,10 @@ run-tests: build $(if $(TESTS),$(filter $(BUILD)/unit/%,$(TESTS)),unit)
 .PHONY: test run-tests
 
 
-# the simulated call; DEMO_PORT=
+# a simulated call, or real ones with credentials in .env; DEMO_PORT=
 
 demo: deps build
-	@VOICEBRIDGE_BUILD='$(abspath $(BUILD))' sim/demo
+	@DEMO_PORT='$(DEMO_PORT)' sim/demo --build '$(BUILD)' </dev/null
 
 .PHONY: demo
 
@@ -203,8 +203,10 @@ check-sanitize: check-deps
 		$(CHECK) BUILD=$(BUILD)/sanitize $(SANITIZE_FLAGS) \
 		TESTS='$(TESTS)' run-tests
 
-# what the packaged nginx does with the module as it is built for it
-VALGRIND_TESTS = $(filter-out t/sources.t t/peers.t,$(wildcard t/*.t))
+# the module as it is, in the packaged nginx; without the tests that run no
+# nginx, or one for each of hundreds of configurations
+VALGRIND_TESTS = $(filter-out t/sources.t t/peers.t t/configuration.t, \
+                              $(wildcard t/*.t))
 
 check-valgrind: check-deps build
 	@TEST_NGINX_BINARY='$(CURDIR)/tools/nginx-valgrind' \
