@@ -20,6 +20,9 @@
 #include <vb_websocket.h>
 
 
+/* bytes of a buffer the worker shares out */
+#define NGX_HTTP_VOICEBRIDGE_LEG_BUFFER  65536
+
 /* output that waits for a slow peer; at the limit its source is not read */
 #define NGX_HTTP_VOICEBRIDGE_LEG_QUEUE  65536
 
@@ -116,6 +119,13 @@ void ngx_http_voicebridge_leg_release(ngx_http_voicebridge_leg_t *leg);
 
 /* frees all memory and forgets the connection, which it does not close */
 void ngx_http_voicebridge_leg_free(ngx_http_voicebridge_leg_t *leg);
+
+/*
+ * The worker's shared buffers of NGX_HTTP_VOICEBRIDGE_LEG_BUFFER bytes: takes
+ * one (NULL without memory), and gives one, or other memory, back.
+ */
+u_char *ngx_http_voicebridge_leg_get(void);
+void ngx_http_voicebridge_leg_put(u_char *start, u_char *end);
 
 /* whether there is nothing more to wait for before the socket is closed */
 #define ngx_http_voicebridge_leg_done(leg)                                    \
