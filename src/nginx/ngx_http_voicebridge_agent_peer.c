@@ -15,6 +15,8 @@
 #define NGX_HTTP_VOICEBRIDGE_KEY_LENGTH  24
 
 
+static ngx_int_t ngx_http_voicebridge_agent_peer_upstream(
+    ngx_http_voicebridge_agent_peer_t *peer, ngx_url_t *parsed, ngx_uint_t ssl);
 static ngx_int_t ngx_http_voicebridge_agent_peer_parse_url(
     ngx_http_request_t *r, ngx_url_t *u, ngx_str_t *url, ngx_uint_t *ssl);
 static ngx_int_t ngx_http_voicebridge_agent_peer_request(
@@ -51,7 +53,6 @@ ngx_http_voicebridge_agent_peer_connect(
     ngx_url_t             parsed;
     ngx_uint_t            ssl;
     ngx_http_request_t   *r;
-    ngx_http_upstream_t  *u;
 
     r = peer->request;
 
@@ -67,43 +68,11 @@ ngx_http_voicebridge_agent_peer_connect(
         return NGX_ERROR;
     }
 
-    u = r->upstream;
-
-    u->resolved = ngx_pcalloc(r->pool, sizeof(ngx_http_upstream_resolved_t));
-    if (u->resolved == NULL) {
+    if (ngx_http_voicebridge_agent_peer_upstream(peer, &parsed, ssl)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
-
-    u->resolved->host = parsed.host;
-    u->resolved->port = parsed.no_port ? (ssl ? 443 : 80) : parsed.port;
-    u->resolved->no_port = parsed.no_port;
-
-    if (parsed.addrs) {
-        u->resolved->sockaddr = parsed.addrs[0].sockaddr;
-        u->resolved->socklen = parsed.addrs[0].socklen;
-        u->resolved->name = parsed.addrs[0].name;
-        u->resolved->naddrs = 1;
-    }
-
-#if (NGX_HTTP_SSL)
-    u->ssl = ssl;
-#endif
-
-    ngx_str_set(&u->schema, "http://");
-
-    if (ssl) {
-        ngx_str_set(&u->schema, "https://");
-    }
-
-    u->conf = peer->conf;
-    u->output.tag = (ngx_buf_tag_t) &ngx_http_voicebridge_module;
-
-    u->create_request = ngx_http_voicebridge_agent_peer_create_request;
-    u->reinit_request = ngx_http_voicebridge_agent_peer_reinit_request;
-    u->process_header = ngx_http_voicebridge_agent_peer_process_header;
-    u->abort_request = ngx_http_voicebridge_agent_peer_abort_request;
-    u->finalize_request = ngx_http_voicebridge_agent_peer_finalize_request;
-    u->input_filter_ctx = peer;
 
     peer->state = NGX_HTTP_VOICEBRIDGE_PEER_CONNECTING;
     peer->connection = NULL;
@@ -147,6 +116,58 @@ ngx_http_voicebridge_agent_peer_close(ngx_http_voicebridge_agent_peer_t *peer)
 
     peer->state = NGX_HTTP_VOICEBRIDGE_PEER_NONE;
     peer->connection = NULL;
+}
+
+
+/* tells core where to connect, and how to call back */
+
+static ngx_int_t
+ngx_http_voicebridge_agent_peer_upstream(
+    ngx_http_voicebridge_agent_peer_t *peer, ngx_url_t *parsed, ngx_uint_t ssl)
+{
+    ngx_http_request_t   *r;
+    ngx_http_upstream_t  *u;
+
+    r = peer->request;
+    u = r->upstream;
+
+    u->resolved = ngx_pcalloc(r->pool, sizeof(ngx_http_upstream_resolved_t));
+    if (u->resolved == NULL) {
+        return NGX_ERROR;
+    }
+
+    u->resolved->host = parsed->host;
+    u->resolved->port = parsed->no_port ? (ssl ? 443 : 80) : parsed->port;
+    u->resolved->no_port = parsed->no_port;
+
+    if (parsed->addrs) {
+        u->resolved->sockaddr = parsed->addrs[0].sockaddr;
+        u->resolved->socklen = parsed->addrs[0].socklen;
+        u->resolved->name = parsed->addrs[0].name;
+        u->resolved->naddrs = 1;
+    }
+
+#if (NGX_HTTP_SSL)
+    u->ssl = ssl;
+#endif
+
+    ngx_str_set(&u->schema, "http://");
+
+    if (ssl) {
+        ngx_str_set(&u->schema, "https://");
+    }
+
+    u->conf = peer->conf;
+    u->output.tag = (ngx_buf_tag_t) &ngx_http_voicebridge_module;
+
+    u->create_request = ngx_http_voicebridge_agent_peer_create_request;
+    u->reinit_request = ngx_http_voicebridge_agent_peer_reinit_request;
+    u->process_header = ngx_http_voicebridge_agent_peer_process_header;
+    u->abort_request = ngx_http_voicebridge_agent_peer_abort_request;
+    u->finalize_request = ngx_http_voicebridge_agent_peer_finalize_request;
+    u->input_filter_ctx = peer;
+
+    return NGX_OK;
 }
 
 
