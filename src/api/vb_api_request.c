@@ -182,7 +182,7 @@ vb_api_parser_finish(vb_api_parser_t *p, int have_agent,
     vb_api_request_t *request, vb_str_t *detail)
 {
     if (p->error[0] == '\0'
-        && yajl_complete_parse(p->yajl) != yajl_status_ok
+        && (yajl_complete_parse(p->yajl) != yajl_status_ok || p->scan.string)
         && p->error[0] == '\0')
     {
         vb_api_error(p, "the body is not a JSON object: it ends too early, "

@@ -69,6 +69,10 @@ vb_api_scan_byte(vb_api_scan_t *s, u_char c)
 
     } else {
         s->token = 0;
+
+        if (c == '\v' || c == '\f') {
+            return "a control character";
+        }
     }
 
     if (s->token > VB_API_MAX_TOKEN) {

@@ -31,8 +31,10 @@ typedef struct {
  *
  * Not good is what yajl takes but should not: text that is not UTF-8 by RFC
  * 3629; half a surrogate pair, which it decodes to something else, and reads
- * on as an escape what is none; tokens of any length, which it keeps whole
- * and begins again with each piece.
+ * on as an escape what is none; vertical tabs and form feeds as white space;
+ * tokens of any length, which it keeps whole and begins again with each
+ * piece.  A text that ends with string set is not complete, which yajl does
+ * not see behind the value.
  */
 size_t vb_api_scan(vb_api_scan_t *s, const u_char *data, size_t len,
     const char **why);

@@ -212,6 +212,12 @@ static const struct {
     { "{\"a\":1,}", "the body is not a JSON object: invalid object key (must "
                     "be a string), near byte 8" },
     { "{} {}", "the body is not a JSON object: trailing garbage, near byte 4" },
+    { "{} \"", "the body is not a JSON object: it ends too early, after 4 "
+               "bytes" },
+    { "{}\v", "the body is not a JSON object: a control character, near byte "
+              "2" },
+    { "{\f}", "the body is not a JSON object: a control character, near byte "
+              "1" },
     { "{\"a\":\"\xff\"}",
       "the body is not a JSON object: this is not UTF-8, near byte 6" },
     { "{\"a\":\"\xc3\"}",

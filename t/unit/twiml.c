@@ -4,20 +4,8 @@
 
 #include <tap.h>
 #include <text.h>
+#include <twiml_reader.h>
 #include <vb_twiml.h>
-
-
-#define DECLARATION  "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
-
-
-/* the parameters a document was found to have */
-
-typedef struct {
-    size_t           n;
-    char             names[64][512];
-    u_char           values[64][2048];
-    size_t           lens[64];
-} found_t;
 
 
 static struct {
@@ -79,7 +67,7 @@ test_document(void)
     };
 
     static const char  whole[] =
-        DECLARATION "<Response><Connect>"
+        TWIML_DECLARATION "<Response><Connect>"
         "<Stream url=\"wss://gw.example.com/m\" "
         "statusCallback=\"https://gw.example.com/s?a=1&amp;b=2\">"
         "<Parameter name=\"agent_id\" "
@@ -87,8 +75,8 @@ test_document(void)
         "<Parameter name=\"name\" value=\"Zo\xc3\xab\"/>"
         "</Stream></Connect></Response>";
     static const char  least[] =
-        DECLARATION "<Response><Connect><Stream url=\"wss://h/\"></Stream>"
-        "</Connect></Response>";
+        TWIML_DECLARATION "<Response><Connect><Stream url=\"wss://h/\">"
+        "</Stream></Connect></Response>";
 
     s.url = text("wss://gw.example.com/m");
     s.status_callback = text("https://gw.example.com/s?a=1&b=2");
@@ -117,127 +105,6 @@ test_document(void)
 
     n = vb_twiml_stream(buf, sizeof(buf), &s);
     is_mem(buf, n, least, sizeof(least) - 1, "without all that may be away");
-}
-
-
-/* what a document's escapes stand for; 0 when it is not an attribute's text */
-
-static int
-read_text(u_char *dst, size_t *len, const u_char *p, const u_char *end)
-{
-    size_t  i, n;
-
-    static const struct {
-        const char  *entity;
-        u_char       c;
-    } entities[] = {
-        { "&amp;", '&' }, { "&lt;", '<' }, { "&gt;", '>' }, { "&quot;", '"' },
-        { "&#39;", '\'' }, { "&#9;", '\t' }, { "&#10;", '\n' },
-        { "&#13;", '\r' }
-    };
-
-    *len = 0;
-
-    while (p < end) {
-
-        if (*p == '<' || *p == '"' || *p < 0x20) {
-            return 0;
-        }
-
-        if (*p != '&') {
-            dst[(*len)++] = *p++;
-            continue;
-        }
-
-        for (i = 0; i < NELTS(entities); i++) {
-            n = strlen(entities[i].entity);
-
-            if ((size_t) (end - p) >= n
-                && memcmp(p, entities[i].entity, n) == 0)
-            {
-                break;
-            }
-        }
-
-        if (i == NELTS(entities)) {
-            return 0;
-        }
-
-        dst[(*len)++] = entities[i].c;
-        p += n;
-    }
-
-    return 1;
-}
-
-
-/* reads NAME="TEXT" at p, returns what is behind it or NULL */
-
-static u_char *
-read_attribute(u_char *p, const char *name, u_char *dst, size_t *len)
-{
-    u_char  *end;
-    size_t   n;
-
-    n = strlen(name);
-
-    if (strncmp((char *) p, name, n) != 0 || p[n] != '=' || p[n + 1] != '"') {
-        return NULL;
-    }
-
-    p += n + 2;
-    end = (u_char *) strchr((char *) p, '"');
-
-    return (end && read_text(dst, len, p, end)) ? end + 1 : NULL;
-}
-
-
-/* reads a document with nothing behind its final null; 0 when it is none */
-
-static int
-read_document(found_t *found, u_char *p)
-{
-    size_t              len;
-    u_char              buf[2048];
-
-    static const char   head[] = DECLARATION "<Response><Connect><Stream ";
-    static const char   tail[] = "</Stream></Connect></Response>";
-
-    found->n = 0;
-
-    if (strncmp((char *) p, head, sizeof(head) - 1) != 0) {
-        return 0;
-    }
-
-    p = read_attribute(p + sizeof(head) - 1, "url", buf, &len);
-
-    if (p == NULL || *p++ != '>') {
-        return 0;
-    }
-
-    while (strncmp((char *) p, "<Parameter ", 11) == 0) {
-
-        p = read_attribute(p + 11, "name", buf, &len);
-
-        if (p == NULL || *p++ != ' ' || found->n == 64) {
-            return 0;
-        }
-
-        memcpy(found->names[found->n], buf, len);
-        found->names[found->n][len] = '\0';
-
-        p = read_attribute(p, "value", found->values[found->n],
-                           &found->lens[found->n]);
-
-        if (p == NULL || strncmp((char *) p, "/>", 2) != 0) {
-            return 0;
-        }
-
-        found->n++;
-        p += 2;
-    }
-
-    return strcmp((char *) p, tail) == 0;
 }
 
 
@@ -277,11 +144,11 @@ test_cut(void)
     u_char                *buf, value[8192], joined[8192];
     size_t                 i, k, n, size;
     ssize_t                len;
-    found_t               *found;
+    twiml_found_t         *found;
     vb_twiml_stream_t      s;
     vb_twiml_parameter_t   parameter;
 
-    found = malloc(sizeof(found_t));
+    found = malloc(sizeof(twiml_found_t));
 
     for (i = 0; i < 200; i++) {
         size = (i < 64) ? 450 + i : any(sizeof(value));
@@ -300,7 +167,7 @@ test_cut(void)
         is_int(vb_twiml_stream(buf, len, &s), len, "%zu bytes written", n);
         buf[len] = '\0';
 
-        good = read_document(found, buf);
+        good = twiml_read(found, buf);
         n = 0;
 
         for (k = 0; good && k < found->n; k++) {
@@ -343,11 +210,11 @@ test_bytes(void)
     u_char                *buf, value[1500];
     size_t                 i, k, n;
     ssize_t                len;
-    found_t               *found;
+    twiml_found_t         *found;
     vb_twiml_stream_t      s;
     vb_twiml_parameter_t   parameter;
 
-    found = malloc(sizeof(found_t));
+    found = malloc(sizeof(twiml_found_t));
     good = 1;
 
     for (i = 0; i < 500; i++) {
@@ -370,7 +237,7 @@ test_bytes(void)
         good &= (vb_twiml_stream(buf, len, &s) == len);
         buf[len] = '\0';
 
-        good &= read_document(found, buf);
+        good &= twiml_read(found, buf);
 
         free(buf);
         free(parameter.value.data);
@@ -431,7 +298,7 @@ static const struct {
     { "<Response><Hangup/></Response>", "<Response><Hangup/></Response>" },
     { "<Response/>", "<Response/>" },
     { "<Response >x</Response>", "<Response >x</Response>" },
-    { " " DECLARATION "<Response/>", DECLARATION "<Response/>" },
+    { " " TWIML_DECLARATION "<Response/>", TWIML_DECLARATION "<Response/>" },
     { "<Responses/>", "<Response><Responses/></Response>" },
     { "<Response", "<Response><Response</Response>" },
     { "<?xml", "<Response><?xml</Response>" }
