@@ -205,6 +205,13 @@ static ngx_command_t  ngx_http_voicebridge_commands[] = {
       offsetof(ngx_http_voicebridge_loc_conf_t, stream_timeout),
       &ngx_http_voicebridge_msec },
 
+    { ngx_string("voicebridge_agent_timeout"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, agent_timeout),
+      &ngx_http_voicebridge_msec },
+
     { ngx_string("voicebridge_token_lifetime"),
       NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
       ngx_conf_set_sec_slot,

@@ -89,6 +89,7 @@ typedef struct {
     ngx_msec_t                  connect_timeout;
     ngx_msec_t                  start_timeout;     /* 101 to start */
     ngx_msec_t                  stream_timeout;    /* silence of the phone */
+    ngx_msec_t                  agent_timeout;     /* and of the agent */
     ngx_msec_t                  max_call_duration;
     time_t                      token_lifetime;
     size_t                      max_message_size;

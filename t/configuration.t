@@ -182,6 +182,7 @@ __DATA__
         connect_timeout         => '5s',
         start_timeout           => '5s',
         stream_timeout          => '5s',
+        agent_timeout           => '5s',
         token_lifetime          => '10m',
         max_call_duration       => '2h',
         max_message_size        => '1m',
@@ -248,7 +249,8 @@ __DATA__
     }
 
     for my $time (qw( twilio_timeout connect_timeout start_timeout
-                      stream_timeout token_lifetime max_call_duration ))
+                      stream_timeout agent_timeout token_lifetime
+                      max_call_duration ))
     {
         refused("voicebridge_$time 0;", '', 'must not be zero');
         refused("voicebridge_$time $_;", '', 'invalid value')

@@ -26,7 +26,8 @@ static ngx_uint_t ngx_http_voicebridge_call_agent(
     ngx_http_voicebridge_call_t *call);
 static ngx_uint_t ngx_http_voicebridge_call_queues(
     ngx_http_voicebridge_call_t *call);
-static void ngx_http_voicebridge_call_flush(ngx_http_voicebridge_call_t *call);
+static ngx_uint_t ngx_http_voicebridge_call_flush(
+    ngx_http_voicebridge_call_t *call);
 static void ngx_http_voicebridge_call_wait(ngx_http_voicebridge_call_t *call,
     ngx_uint_t again);
 static void ngx_http_voicebridge_call_cleanup(void *data);
@@ -148,15 +149,15 @@ ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call)
 
     call->pumping = 1;
 
+    /* first what is queued: it makes room */
+
+    (void) ngx_http_voicebridge_call_flush(call);
+
     for (i = 0; i < NGX_HTTP_VOICEBRIDGE_ROUNDS; i++) {
-
-        /* first what is queued: it makes room */
-
-        ngx_http_voicebridge_call_flush(call);
-
         moved = ngx_http_voicebridge_call_phone(call);
         moved |= ngx_http_voicebridge_call_agent(call);
         moved |= ngx_http_voicebridge_call_queues(call);
+        moved |= ngx_http_voicebridge_call_flush(call);
 
         if (!moved) {
             break;
@@ -164,7 +165,7 @@ ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call)
     }
 
     ngx_http_voicebridge_end_step(call);
-    ngx_http_voicebridge_call_flush(call);
+    (void) ngx_http_voicebridge_call_flush(call);
 
     call->pumping = 0;
 
@@ -326,6 +327,14 @@ ngx_http_voicebridge_call_phone(ngx_http_voicebridge_call_t *call)
         return 0;
     }
 
+    /* there is no reading up to the end that has been seen already */
+
+    if (call->phone.connection->read->pending_eof && !call->phone.eof) {
+        call->phone.eof = 1;
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_CALLER_LOST,
+                                 NULL);
+    }
+
     return 0;
 }
 
@@ -449,9 +458,16 @@ ngx_http_voicebridge_call_phone_paused(ngx_http_voicebridge_call_t *call)
 }
 
 
-static void
+/* true if there is room now where there was none */
+
+static ngx_uint_t
 ngx_http_voicebridge_call_flush(ngx_http_voicebridge_call_t *call)
 {
+    ngx_uint_t  phone, agent;
+
+    phone = ngx_http_voicebridge_leg_full(&call->phone);
+    agent = ngx_http_voicebridge_leg_full(&call->agent);
+
     if (call->phone.connection
         && ngx_http_voicebridge_leg_queued(&call->phone)
         && ngx_http_voicebridge_leg_flush(&call->phone) == NGX_ERROR)
@@ -466,6 +482,9 @@ ngx_http_voicebridge_call_flush(ngx_http_voicebridge_call_t *call)
     {
         ngx_http_voicebridge_agent_lost(call);
     }
+
+    return (phone && !ngx_http_voicebridge_leg_full(&call->phone))
+           || (agent && !ngx_http_voicebridge_leg_full(&call->agent));
 }
 
 
@@ -513,7 +532,7 @@ ngx_http_voicebridge_call_cleanup(void *data)
                                      ? NGX_HTTP_VOICEBRIDGE_END_SHUTDOWN
                                      : NGX_HTTP_VOICEBRIDGE_END_CALLER_LOST,
                                  NULL);
-        ngx_http_voicebridge_call_flush(call);
+        (void) ngx_http_voicebridge_call_flush(call);
     }
 
     if (!call->accounted) {

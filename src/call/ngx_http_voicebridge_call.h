@@ -31,12 +31,10 @@
 #define NGX_HTTP_VOICEBRIDGE_EARLY_AUDIO    131072
 
 /* playing out, beyond the time that is known to be queued; the closing
- * handshake; a redirected call's own end; signs of life from the agent: ms */
+ * handshake; a redirected call's own end: ms */
 #define NGX_HTTP_VOICEBRIDGE_DRAIN_MARGIN   5000
 #define NGX_HTTP_VOICEBRIDGE_CLOSE_TIMEOUT  3000
 #define NGX_HTTP_VOICEBRIDGE_REDIRECT_WAIT  5000
-#define NGX_HTTP_VOICEBRIDGE_AGENT_PING     20000
-#define NGX_HTTP_VOICEBRIDGE_AGENT_DEAD     60000
 
 #define NGX_HTTP_VOICEBRIDGE_MAX_EXTRA      32
 

@@ -63,13 +63,9 @@ ngx_http_voicebridge_call_arm(ngx_http_voicebridge_call_t *call)
         break;
 
     case NGX_HTTP_VOICEBRIDGE_LIVE:
-        next = call->accepted + call->conf->max_call_duration;
-        next = now + ngx_min((ngx_msec_int_t) (next - now),
-                             (ngx_msec_int_t)
-                             (call->agent.last_read
-                              + (call->agent_pinged
-                                 ? NGX_HTTP_VOICEBRIDGE_AGENT_DEAD
-                                 : NGX_HTTP_VOICEBRIDGE_AGENT_PING) - now));
+        next = call->agent.last_read
+               + (call->agent_pinged ? call->conf->agent_timeout
+                                     : call->conf->agent_timeout / 3);
         break;
 
     default:
@@ -84,6 +80,9 @@ ngx_http_voicebridge_call_arm(ngx_http_voicebridge_call_t *call)
         left = ngx_min(left, (ngx_msec_int_t)
                              (call->phone.last_read
                               + call->conf->stream_timeout - now));
+        left = ngx_min(left, (ngx_msec_int_t)
+                             (call->accepted
+                              + call->conf->max_call_duration - now));
     }
 
     if (call->agent_closing) {
@@ -153,7 +152,8 @@ ngx_http_voicebridge_call_deadlines(ngx_http_voicebridge_call_t *call)
 {
     if (call->agent_closing && ngx_http_voicebridge_over(call->agent_deadline))
     {
-        call->agent.eof = 1;
+        ngx_http_voicebridge_agent_peer_close(&call->peer);
+        ngx_http_voicebridge_call_set_handlers(call);
     }
 
     if (call->state >= NGX_HTTP_VOICEBRIDGE_DRAINING) {
@@ -228,16 +228,17 @@ ngx_http_voicebridge_call_agent_deadlines(ngx_http_voicebridge_call_t *call)
     }
 
     if (ngx_http_voicebridge_over(call->agent.last_read
-                                  + NGX_HTTP_VOICEBRIDGE_AGENT_DEAD))
+                                  + call->conf->agent_timeout))
     {
         ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_AGENT_SILENT,
-                                 NULL);
+                                 "%Mms without a sign of life",
+                                 call->conf->agent_timeout);
         return;
     }
 
     if (call->agent_pinged
         || !ngx_http_voicebridge_over(call->agent.last_read
-                                      + NGX_HTTP_VOICEBRIDGE_AGENT_PING))
+                                      + call->conf->agent_timeout / 3))
     {
         return;
     }

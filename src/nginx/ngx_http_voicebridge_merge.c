@@ -95,6 +95,7 @@ ngx_http_voicebridge_create_loc_conf(ngx_conf_t *cf)
     conf->connect_timeout = NGX_CONF_UNSET_MSEC;
     conf->start_timeout = NGX_CONF_UNSET_MSEC;
     conf->stream_timeout = NGX_CONF_UNSET_MSEC;
+    conf->agent_timeout = NGX_CONF_UNSET_MSEC;
     conf->max_call_duration = NGX_CONF_UNSET_MSEC;
     conf->token_lifetime = NGX_CONF_UNSET;
     conf->max_message_size = NGX_CONF_UNSET_SIZE;
@@ -262,6 +263,7 @@ ngx_http_voicebridge_merge_limits(ngx_http_voicebridge_loc_conf_t *prev,
     ngx_conf_merge_msec_value(conf->start_timeout, prev->start_timeout, 10000);
     ngx_conf_merge_msec_value(conf->stream_timeout, prev->stream_timeout,
                               15000);
+    ngx_conf_merge_msec_value(conf->agent_timeout, prev->agent_timeout, 60000);
     ngx_conf_merge_msec_value(conf->max_call_duration, prev->max_call_duration,
                               3600000);
     ngx_conf_merge_sec_value(conf->token_lifetime, prev->token_lifetime, 3600);
