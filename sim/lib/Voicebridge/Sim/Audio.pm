@@ -231,9 +231,14 @@ sub compare ($source, $recording, $rate, %option) {
     my $to = min(scalar @r, int($option{to} // @r));
 
     my $size = int(PIECE * $rate);
-    my $loudest = _loudest(\@s, $size) // return undef;
+    my ($loudest, $delay);
 
-    my $delay = _locate(\@s, \@r, $rate, $loudest, $from, $to);
+    # the gap may be just there
+    for my $at (_loudest(\@s, $size)) {
+        $delay = _locate(\@s, \@r, $rate, $loudest = $at, $from, $to);
+        last if defined $delay;
+    }
+
     return undef unless defined $delay;
 
     my $fraction = _fraction(\@s, \@r, $loudest, $size, $delay);
@@ -323,17 +328,19 @@ sub _power ($s, $at, $size) {
 }
 
 
-# the piece with the most power; undef where there is no sound at all
+# the three pieces with most power, of those that have any
 
 sub _loudest ($s, $size) {
-    my ($best, $power);
+    my %power;
 
     for (my $at = 0; $at + $size <= @$s; $at += $size) {
-        my $p = _power($s, $at, $size);
-        ($best, $power) = ($at, $p) if $p > ($power // 0);
+        my $power = _power($s, $at, $size);
+        $power{$at} = $power if $power;
     }
 
-    return $best;
+    my @loudest = sort { $power{$b} <=> $power{$a} } keys %power;
+
+    return @loudest > 3 ? @loudest[0 .. 2] : @loudest;
 }
 
 
