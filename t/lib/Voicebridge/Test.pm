@@ -167,6 +167,10 @@ sub file_has {
 sub run_tests {
     certificate('ca');
 
+    # a TLS socket that is closed writes once more; not ignored, for programs
+    # that are started inherit that
+    $SIG{PIPE} = sub { };
+
     my $port = free_port();
 
     Test::Nginx::Util::server_port($port);
