@@ -37,6 +37,7 @@ struct vb_api_parser_s {
     yajl_handle          yajl;
     vb_api_scan_t        scan;
     size_t               fed;          /* bytes before the piece at hand */
+    size_t               taken;        /* and those yajl has told us of */
 
     size_t               depth;        /* objects and arrays open */
     unsigned             in_metadata:1;    /* at depth 2 */
@@ -66,6 +67,7 @@ static int vb_api_end_map(void *ctx);
 static int vb_api_start_array(void *ctx);
 static int vb_api_end_array(void *ctx);
 
+static void vb_api_taken(vb_api_parser_t *p);
 static int vb_api_is_wanted(vb_api_parser_t *p);
 static int vb_api_value(vb_api_parser_t *p, vb_json_type_t type);
 static int vb_api_scalar(vb_api_parser_t *p, vb_json_type_t type,
@@ -95,15 +97,12 @@ static const struct {
     vb_str_t         name;
     size_t           depth;            /* 1: in the body, 2: in metadata */
     vb_json_type_t   type;
-    const char      *error;
 } vb_api_members[VB_API_MEMBERS] = {
-    { vb_str("agent_id"), 1, VB_JSON_STRING, "agent_id must be a string" },
-    { vb_str("session_id"), 1, VB_JSON_STRING, "session_id must be a string" },
-    { vb_str("metadata"), 1, VB_JSON_OBJECT, "metadata must be an object" },
-    { vb_str("to_number"), 2, VB_JSON_STRING,
-      "metadata.to_number must be a string" },
-    { vb_str("dynamic_variables"), 2, VB_JSON_OBJECT,
-      "metadata.dynamic_variables must be an object" }
+    { vb_str("agent_id"), 1, VB_JSON_STRING },
+    { vb_str("session_id"), 1, VB_JSON_STRING },
+    { vb_str("metadata"), 1, VB_JSON_OBJECT },
+    { vb_str("to_number"), 2, VB_JSON_STRING },
+    { vb_str("dynamic_variables"), 2, VB_JSON_OBJECT }
 };
 
 
@@ -236,6 +235,8 @@ vb_api_string(void *ctx, const u_char *text, size_t len)
     vb_str_t         *s;
     vb_api_parser_t  *p = ctx;
 
+    vb_api_taken(p);
+
     if (p->in_variables) {
         vb_api_variables_string(&p->variables, text, len);
         return 1;
@@ -288,6 +289,8 @@ vb_api_key(void *ctx, const u_char *text, size_t len)
 {
     int               i;
     vb_api_parser_t  *p = ctx;
+
+    vb_api_taken(p);
 
     if (p->in_variables) {
         vb_api_variables_name(&p->variables, text, len);
@@ -350,14 +353,19 @@ vb_api_end_array(void *ctx)
 }
 
 
+static void
+vb_api_taken(vb_api_parser_t *p)
+{
+    p->taken = p->fed + yajl_get_bytes_consumed(p->yajl);
+}
+
+
 /* whether a value that begins here is that of p->member */
 
 static int
 vb_api_is_wanted(vb_api_parser_t *p)
 {
-    return p->member != -1
-           && vb_api_members[p->member].depth == p->depth
-           && (p->depth == 1 || p->in_metadata);
+    return p->member != -1 && vb_api_members[p->member].depth == p->depth;
 }
 
 
@@ -367,10 +375,7 @@ static int
 vb_api_value(vb_api_parser_t *p, vb_json_type_t type)
 {
     if (p->depth == 0 && type != VB_JSON_OBJECT) {
-        vb_api_error(p, "the body is not a JSON object but %s",
-                     (type == VB_JSON_ARRAY) ? "an array"
-                     : (type == VB_JSON_STRING) ? "a string"
-                     : (type == VB_JSON_NUMBER) ? "a number" : "a literal");
+        vb_api_error(p, "the body is not a JSON object but another value");
         return 0;
     }
 
@@ -386,6 +391,8 @@ static int
 vb_api_scalar(vb_api_parser_t *p, vb_json_type_t type, const char *text,
     size_t len)
 {
+    vb_api_taken(p);
+
     if (p->in_variables) {
         vb_api_variables_value(&p->variables, text, len);
         return 1;
@@ -398,9 +405,10 @@ vb_api_scalar(vb_api_parser_t *p, vb_json_type_t type, const char *text,
 static int
 vb_api_deeper(vb_api_parser_t *p)
 {
+    vb_api_taken(p);
+
     if (++p->depth > VB_JSON_MAX_DEPTH) {
-        vb_api_syntax(p, "it is nested too deep",
-                      p->fed + yajl_get_bytes_consumed(p->yajl) - 1);
+        vb_api_syntax(p, "it is nested too deep", p->taken);
         return 0;
     }
 
@@ -411,6 +419,8 @@ vb_api_deeper(vb_api_parser_t *p)
 static int
 vb_api_higher(vb_api_parser_t *p, const char *bracket)
 {
+    vb_api_taken(p);
+
     p->depth--;
 
     if (p->in_variables) {
@@ -472,7 +482,11 @@ vb_api_check_types(vb_api_parser_t *p)
         }
 
         if (p->type[i] != vb_api_members[i].type) {
-            return vb_api_error(p, "%s", vb_api_members[i].error);
+            return vb_api_error(p, "%s%s must be %s",
+                                vb_api_members[i].depth == 2 ? "metadata." : "",
+                                vb_api_members[i].name.data,
+                                vb_api_members[i].type == VB_JSON_STRING
+                                ? "a string" : "an object");
         }
     }
 
@@ -480,32 +494,17 @@ vb_api_check_types(vb_api_parser_t *p)
 }
 
 
-/* no control characters (C0, DEL, C1), and nothing XML cannot hold */
-
 static int
 vb_api_check_id(vb_api_parser_t *p, int member)
 {
-    u_char    *c, *end;
-    vb_str_t  *id;
-
-    id = &p->text[member];
-
-    if (id->len > VB_API_MAX_ID) {
+    if (p->text[member].len > VB_API_MAX_ID) {
         return vb_api_error(p, "%s must not be longer than %d bytes",
                             vb_api_members[member].name.data, VB_API_MAX_ID);
     }
 
-    end = id->data + id->len;
-
-    for (c = id->data; c < end; c++) {
-
-        if (*c < 0x20 || *c == 0x7f
-            || (*c == 0xc2 && c[1] < 0xa0)
-            || (*c == 0xef && c[1] == 0xbf && c[2] >= 0xbe))
-        {
-            return vb_api_error(p, "%s must not contain control characters",
-                                vb_api_members[member].name.data);
-        }
+    if (!vb_api_is_text(&p->text[member])) {
+        return vb_api_error(p, "%s must not contain control characters",
+                            vb_api_members[member].name.data);
     }
 
     return VB_OK;
@@ -549,7 +548,7 @@ static void
 vb_api_yajl_syntax(vb_api_parser_t *p)
 {
     char    *text, *why;
-    size_t   n;
+    size_t   at;
 
     if (p->error[0]) {
         return;
@@ -558,20 +557,24 @@ vb_api_yajl_syntax(vb_api_parser_t *p)
     /* such as "lexical error: invalid char in json text.\n" */
 
     text = (char *) yajl_get_error(p->yajl, 0, NULL, 0);
-    why = text ? strstr(text, ": ") : NULL;
 
-    if (why) {
-        why += 2;
-        n = strcspn(why, ".\n");
-        why[n] = '\0';
+    if (text == NULL) {
+        vb_api_syntax(p, "parse error", p->taken);
+        return;
     }
 
-    vb_api_syntax(p, why ? why : "parse error",
-                  p->fed + yajl_get_bytes_consumed(p->yajl));
+    why = text + strcspn(text, ":");
+    why += strspn(why, ": ");
+    why[strcspn(why, ".\n")] = '\0';
 
-    if (text) {
-        yajl_free_error(p->yajl, (u_char *) text);
-    }
+    /* what it tells of other errors depends on where the pieces end */
+
+    at = (strncmp(text, "lexical", 7) == 0)
+         ? p->fed + yajl_get_bytes_consumed(p->yajl) : p->taken;
+
+    vb_api_syntax(p, why, at);
+
+    yajl_free_error(p->yajl, (u_char *) text);
 }
 
 

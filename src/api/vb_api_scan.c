@@ -1,5 +1,5 @@
 
-/* JSON's bytes one by one: UTF-8, surrogates, how long a token is */
+/* A request's bytes one by one: UTF-8, surrogates, control characters */
 
 
 #include <vb_api_scan.h>
@@ -139,4 +139,25 @@ vb_api_scan_unit(vb_api_scan_t *s)
     s->high = (s->unit >= 0xd800 && s->unit < 0xdc00);
 
     return NULL;
+}
+
+
+int
+vb_api_is_text(const vb_str_t *s)
+{
+    u_char  *p, *end;
+
+    end = s->data + s->len;
+
+    for (p = s->data; p < end; p++) {
+
+        if (*p < 0x20 || *p == 0x7f
+            || (*p == 0xc2 && p[1] < 0xa0)
+            || (*p == 0xef && p[1] == 0xbf && p[2] >= 0xbe))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
