@@ -1,5 +1,5 @@
 
-/* The bytes of a request that yajl must not see, and those an id may not have */
+/* A request's bytes: those yajl must not see, and those an id must not have */
 
 
 #ifndef _VB_API_SCAN_H_INCLUDED_
