@@ -8,6 +8,10 @@
 #include <vb_writer.h>
 
 
+/* of the number of a piece */
+#define VB_TWIML_MAX_DIGITS  4
+
+
 static size_t vb_xml_char(const u_char *p, const u_char *end);
 static const char *vb_xml_entity(u_char c);
 static void vb_xml_write(vb_writer_t *w, const u_char *src, size_t len,
@@ -139,6 +143,45 @@ vb_twiml_parameter(vb_writer_t *w, const vb_twiml_parameter_t *p)
     }
 
     return VB_OK;
+}
+
+
+unsigned
+vb_twiml_piece(const vb_str_t *name, const char *parameter)
+{
+    size_t    i, len;
+    unsigned  n;
+
+    len = strlen(parameter);
+
+    if (name->len < len || memcmp(name->data, parameter, len) != 0) {
+        return 0;
+    }
+
+    if (name->len == len) {
+        return 1;
+    }
+
+    /* _2 and more, without zeros before it: one name for each piece */
+
+    if (name->len < len + 2 || name->len > len + 1 + VB_TWIML_MAX_DIGITS
+        || name->data[len] != '_' || name->data[len + 1] == '0')
+    {
+        return 0;
+    }
+
+    n = 0;
+
+    for (i = len + 1; i < name->len; i++) {
+
+        if (name->data[i] < '0' || name->data[i] > '9') {
+            return 0;
+        }
+
+        n = n * 10 + (name->data[i] - '0');
+    }
+
+    return (n > 1) ? n : 0;
 }
 
 

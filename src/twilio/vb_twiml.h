@@ -54,6 +54,14 @@ ssize_t vb_twiml_stream(u_char *dst, size_t size, const vb_twiml_stream_t *s);
 
 
 /*
+ * The same read back: which piece of a parameter, counted from 1, the one of
+ * that name is; 0: none of its pieces.  The order in which Twilio tells them
+ * is not that of the document.
+ */
+unsigned vb_twiml_piece(const vb_str_t *name, const char *parameter);
+
+
+/*
  * The same for verbs of the operator's own, which are XML already: they go
  * out as they are, but for what XML has no way to write.  Writes
  * <Response>verbs</Response> unless verbs is a whole document already, that

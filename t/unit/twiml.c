@@ -144,6 +144,7 @@ test_cut(void)
     u_char                *buf, value[8192], joined[8192];
     size_t                 i, k, n, size;
     ssize_t                len;
+    vb_str_t               piece;
     twiml_found_t         *found;
     vb_twiml_stream_t      s;
     vb_twiml_parameter_t   parameter;
@@ -174,7 +175,10 @@ test_cut(void)
             sprintf(name, k ? "dynamic_variables_%zu" : "dynamic_variables",
                     k + 1);
 
+            piece = text(name);
+
             good = strcmp(found->names[k], name) == 0
+                   && vb_twiml_piece(&piece, "dynamic_variables") == k + 1
                    && strlen(name) + found->lens[k] < VB_TWIML_MAX_PARAMETER
                    && (found->values[k][0] & 0xc0) != 0x80;
 
@@ -286,6 +290,48 @@ test_names(void)
 
 
 static const struct {
+    const char  *name;
+    unsigned     piece;
+} pieces[] = {
+    { "vars", 1 },
+    { "vars_2", 2 },
+    { "vars_3", 3 },
+    { "vars_10", 10 },
+    { "vars_9999", 9999 },
+    { "vars_10000", 0 },
+    { "vars_99999999999999999999", 0 },
+    { "vars_1", 0 },
+    { "vars_0", 0 },
+    { "vars_02", 0 },
+    { "vars_", 0 },
+    { "vars_x", 0 },
+    { "vars_2x", 0 },
+    { "vars_-2", 0 },
+    { "vars2", 0 },
+    { "var", 0 },
+    { "Vars", 0 },
+    { "", 0 }
+};
+
+
+static void
+test_pieces(void)
+{
+    size_t    i;
+    vb_str_t  name;
+
+    for (i = 0; i < NELTS(pieces); i++) {
+        name = copy(pieces[i].name, strlen(pieces[i].name));
+
+        is_int(vb_twiml_piece(&name, "vars"), pieces[i].piece,
+               "\"%s\" of vars", pieces[i].name);
+
+        free(name.data);
+    }
+}
+
+
+static const struct {
     const char  *verbs;
     const char  *document;
 } verbs[] = {
@@ -336,6 +382,7 @@ main(void)
     test_cut();
     test_bytes();
     test_names();
+    test_pieces();
     test_verbs();
 
     return done_testing();
