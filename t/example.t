@@ -148,7 +148,8 @@ wait_for('pid of nginx', $nginx, sub { -s "$dir/nginx.pid" });
 my $answer = HTTP::Tiny->new(timeout => 20 * $FACTOR)->post(
     "http://127.0.0.1:$port/twilio/outbound-call",
     { headers => { 'Content-Type' => 'application/json', 'X-API-Key' => $key },
-      content => encode 'UTF-8', '{"agent_id": "agent_outbound", "metadata": {"to_number": '
+      content => encode 'UTF-8',
+                 '{"agent_id": "agent_outbound", "metadata": {"to_number": '
                  . '"+14155550123", "dynamic_variables": {"name": "Zoë", '
                  . '"amount": 120.50, "vip": true, "note": null}}}' });
 
@@ -170,9 +171,11 @@ is $ended->{marks_returned}, $ended->{marks_received}, 'all marks came back';
 
 my ($initiation) = events_of(elevenlabs => 'initiation');
 
-like $initiation->{raw}, qr/"amount": ?120\.50\b/, 'a number is as it was written';
+like $initiation->{raw}, qr/"amount": ?120\.50\b/,
+     'a number is as it was written';
 is_deeply [@{$initiation->{message}{dynamic_variables}}{qw( name vip note )}],
-          ["Zo\x{eb}", Mojo::JSON->true, undef], 'other variables keep their types';
+          ["Zo\x{eb}", Mojo::JSON->true, undef],
+          'other variables keep their types';
 
 my ($closed) = events_of(twilio => 'stream_closed');
 

@@ -182,7 +182,8 @@ is shape(decode_json($_->[0]), $pong), $_->[1], "shape: $_->[0]" for (
     ['{"type":"pong","event_id":0}',            undef],
     ['{"type":"pong","event_id":"0"}',
      'event_id is of type string, not integer'],
-    ['{"type":"pong","event_id":null}',         'event_id is null, not integer'],
+    ['{"type":"pong","event_id":null}',
+     'event_id is null, not integer'],
     ['{"type":"pong"}',                         'event_id is missing'],
     ['{"type":"pong","event_id":1,"x":1}',      '"x" is unknown'],
     ['{"type":"pong","event_id":1,"note":1}',
@@ -271,7 +272,8 @@ sub mark ($sid, $name) {
 }
 
 sub warnings_of (@events) {
-    return join ' ', map { $_->{code} } grep { $_->{event} eq 'warning' } @events;
+    return join ' ', map { $_->{code} }
+                     grep { $_->{event} eq 'warning' } @events;
 }
 
 
@@ -343,7 +345,8 @@ my @events = phone_hears(sub ($c, $start) {
 is warnings_of(@events), '', 'phone: all as it should be';
 cmp_ok $at{'at once'}, '<', 0.25 * $FACTOR,
        'a mark with nothing before it comes back at once';
-cmp_ok $at{played}, '>=', 0.3125 - 0.02, 'and one behind audio when it is played';
+cmp_ok $at{played}, '>=', 0.3125 - 0.02,
+       'and one behind audio when it is played';
 cmp_ok $at{'dropped 2'} - $at{played}, '<', 1 * $FACTOR,
        'and those of what is cleared at once';
 
@@ -438,7 +441,8 @@ for my $case (@unwelcome) {
 my ($code) = agent_hears($SOCKET, {}, sub ($tx, $message) { });
 is $code, 3000, 'agent: no key';
 
-($code) = agent_hears($SOCKET, { 'xi-api-key' => 'k' }, sub ($tx, $message) { });
+($code) = agent_hears($SOCKET, { 'xi-api-key' => 'another' },
+                      sub ($tx, $message) { });
 is $code, 3000, 'agent: a wrong key';
 
 my @seen;

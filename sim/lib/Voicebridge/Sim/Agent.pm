@@ -259,7 +259,7 @@ sub _queue ($self) {
 
 sub _queue_status ($self, $status) {
     $self->conversation->note(queue => { status => $status },
-                              "Agent: the caller's place in the queue: $status");
+                              "Agent: the caller in its queue: $status");
     $self->conversation->send({ type => 'queue_status',
                                 queue_status_event => { status => $status } });
 }
@@ -312,7 +312,9 @@ sub _fail ($self, $code, $type, $text) {
 
 
 sub _close ($self) {
-    $self->conversation->close($self->{step}{close}, $self->{step}{reason} // '');
+    my $step = $self->{step};
+
+    $self->conversation->close($step->{close}, $step->{reason} // '');
 }
 
 

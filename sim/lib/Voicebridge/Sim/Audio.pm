@@ -264,7 +264,8 @@ sub compare ($source, $recording, $rate, %option) {
 
     my $start = $now;
 
-    for (my $at = 0; $at + $size <= @s; $at += $size) {
+    # the last piece is whole, too, though some of it is in the one before
+    for my $at (_every($size, @s - $size), @s - $size) {
         my $power = _power($shifted, $at, $size);
         my $piece = _piece($shifted, \@r, $at, $size, $now);
 
@@ -318,6 +319,11 @@ sub compare ($source, $recording, $rate, %option) {
         worst => [$worst, $worst_at],
         gaps  => \@gaps,
     };
+}
+
+
+sub _every ($step, $end) {
+    return map { $_ * $step } 0 .. ($end - 1) / $step;
 }
 
 

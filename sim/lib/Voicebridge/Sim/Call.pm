@@ -16,7 +16,6 @@ use Time::HiRes qw( time );
 use Voicebridge::Sim::Audio qw( mulaw_decode write_wav );
 use Voicebridge::Sim::Caller;
 use Voicebridge::Sim::Log;
-use Voicebridge::Sim::Signature;
 use Voicebridge::Sim::Stream;
 use Voicebridge::Sim::TwiML qw( twiml );
 

@@ -15,8 +15,9 @@ our @EXPORT_OK = qw( adapt );
 
 # Ports: http for a plain listen, https for one with ssl, other for a plain one
 # of port 80.  Paths: dir for logs, the pid and temporary files, module,
-# certificate and key.  URLs: twilio, elevenlabs and public; what is not given
-# stays.
+# certificate and key; error_log, if it is not to be in dir.  URLs: twilio and
+# elevenlabs; what is not given stays, and public says that so does the public
+# URL.
 
 sub adapt ($conf, $to) {
     my $dir = $to->{dir};
@@ -27,13 +28,17 @@ sub adapt ($conf, $to) {
 
     $conf = _top($conf, 'pid', "$dir/nginx.pid");
 
+    $conf =~ s{^(\s*error_log\s+)[^\s;]+}{$1$to->{error_log}}mg
+        if defined $to->{error_log};
+
     # the rest of the path keeps files apart
     $conf =~ s{^(\s*\w+_log\s+)/var/log/nginx/}{$1$dir/}mg;
     $conf =~ s{^(\s*voicebridge_transcript_log\s+)\S*/}{$1$dir/}mg;
 
     $conf =~ s{^(\s*ssl_certificate\s+)[^;]+;}{$1$to->{certificate};}mg;
     $conf =~ s{^(\s*ssl_certificate_key\s+)[^;]+;}{$1$to->{key};}mg;
-    $conf =~ s{^\s*ssl_(?:dhparam|trusted_certificate|stapling\w*)\s[^;]+;\n}{}mg;
+    $conf =~ s{^\s*ssl_(?:dhparam|trusted_certificate|stapling\w*)\s[^;]+;\n}
+              {}mg;
 
     $conf = _listen($conf, $to);
 

@@ -4,8 +4,8 @@ package Voicebridge::Sim::Conversation;
 # and a strict look at what the client sends.  What is said, and when, is up to
 # somebody else.
 #
-# Emits: initiated, ready (the metadata has been sent), speech and silence of the caller,
-# tool_result (message), over.
+# Emits: initiated, ready (the metadata has been sent), speech and silence of
+# the caller, tool_result (message), over.
 
 use Mojo::Base 'Mojo::EventEmitter', -signatures;
 

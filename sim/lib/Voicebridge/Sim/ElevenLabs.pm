@@ -6,7 +6,7 @@ use Mojo::Base -base, -signatures;
 
 use Digest::SHA qw( sha1_hex );
 use Mojo::IOLoop;
-use Mojo::Util qw( b64_decode secure_compare );
+use Mojo::Util qw( secure_compare url_escape );
 use Time::HiRes qw( time );
 use Voicebridge::Sim::Socket;
 
@@ -110,7 +110,7 @@ sub _signed_url ($self, $c) {
         // ($own->protocol eq 'https' ? 'wss' : 'ws') . '://' . $own->host_port;
 
     $c->render(json => { signed_url => "$base/v1/convai/conversation"
-        . '?agent_id=' . Mojo::Util::url_escape($agent)
+        . '?agent_id=' . url_escape($agent)
         . "&conversation_signature=cvtkn_$signature" });
 }
 
@@ -195,10 +195,17 @@ sub _socket ($self, $c) {
     $self->new_conversation->(
         tx => $tx, agent_id => $agent, authorized => $how,
         metadata => $metadata ? $metadata->{value} : undef,
-        faults => [map { my $due = $self->_fault($_);
-                         $due ? [{ $_ => $due->{value} // 1 }, $due->{seconds}] : () }
-                       qw( close error drop silence )],
+        faults => [map { $self->_step($_) } qw( close error drop silence )],
     );
+}
+
+
+# a fault in the conversation, as a step of an agent, and when it is due
+
+sub _step ($self, $name) {
+    my $fault = $self->_fault($name) // return;
+
+    return [{ $name => $fault->{value} // 1 }, $fault->{seconds}];
 }
 
 

@@ -7,7 +7,6 @@ package Voicebridge::Sim::Log;
 
 use Mojo::Base -base, -signatures;
 
-use IO::Handle ();
 use Mojo::JSON qw( encode_json );
 use Mojo::Util qw( encode );
 use Time::HiRes qw( clock_gettime CLOCK_MONOTONIC );

@@ -6,7 +6,8 @@ package Voicebridge::Sim::Server;
 
 use Mojo::Base -base, -signatures;
 
-use Getopt::Long qw( GetOptionsFromArray :config no_auto_abbrev no_ignore_case );
+use Getopt::Long qw( GetOptionsFromArray
+                     :config no_auto_abbrev no_ignore_case );
 use Mojo::File qw( path );
 use Mojo::IOLoop;
 use Mojo::JSON qw( decode_json );
@@ -39,7 +40,8 @@ sub getopt ($class, $arguments, $defaults, @more) {
 
     pod2usage(-verbose => 2, -exitval => 0, -noperldoc => 1)
         if $options{help};
-    pod2usage(-message => "\"$arguments->[0]\" is not understood") if @$arguments;
+    pod2usage(-message => "\"$arguments->[0]\" is not understood")
+        if @$arguments;
     pod2usage(-message => '--cert and --key belong together')
         if !defined $options{cert} != !defined $options{key};
 

@@ -43,9 +43,9 @@ sub samples ($self, $what, $rate) {
 sub file ($self, $text, $rate) {
     my ($voice, $speed) = @{$VOICE{$self->who}};
 
-    my $name = join '-', $self->who, $rate,
-                    substr sha1_hex(encode 'UTF-8', "$voice $speed $text"), 0, 12;
-    my $file = $self->dir . "/$name.wav";
+    my $digest = sha1_hex(encode 'UTF-8', "$voice $speed $text");
+    my $file = $self->dir . '/'
+               . join('-', $self->who, $rate, substr $digest, 0, 12) . '.wav';
 
     return $file if -e $file;
 
@@ -60,12 +60,25 @@ sub file ($self, $text, $rate) {
 
     my ($samples, $own) = read_wav($raw);
 
-    write_wav("$file.$$", _leveled(resample($samples, $own, $rate)), $rate);
+    write_wav("$file.$$", _leveled(_trimmed(resample($samples, $own, $rate))),
+              $rate);
 
     unlink $raw;
     rename "$file.$$", $file or die "$file: $!\n";
 
     return $file;
+}
+
+
+# without the silence that espeak-ng ends with: whoever loses the last word is
+# not to get away with it
+
+sub _trimmed ($samples) {
+    my $end = length $samples;
+
+    $end -= 2 while $end && abs(unpack "x@{[$end - 2]}s", $samples) < 64;
+
+    return substr $samples, 0, $end;
 }
 
 

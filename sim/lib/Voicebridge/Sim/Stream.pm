@@ -13,7 +13,6 @@ use Mojo::Base 'Mojo::EventEmitter', -signatures;
 use Mojo::IOLoop;
 use Mojo::JSON qw( decode_json encode_json );
 use Mojo::URL;
-use Mojo::UserAgent;
 use Mojo::Util qw( b64_decode b64_encode );
 use Scalar::Util qw( weaken );
 use Socket qw( SOL_SOCKET SO_LINGER );
@@ -340,9 +339,10 @@ sub _message ($self, $bytes) {
     return $self->_warn(31951, "$event: $wrong") if defined $wrong;
     return if $self->{stopping};
 
-    return $event eq 'media' ? $self->_queue(b64_decode $message->{media}{payload})
-         : $event eq 'mark'  ? $self->_mark($message->{mark}{name})
-                             : $self->_clear;
+    return $self->_queue(b64_decode $message->{media}{payload})
+        if $event eq 'media';
+    return $self->_mark($message->{mark}{name}) if $event eq 'mark';
+    return $self->_clear;
 }
 
 

@@ -142,11 +142,12 @@ sub _check_parameter ($attributes) {
 
 my $NAME = qr/[A-Za-z_:][-A-Za-z0-9._:]*/;
 my $SPACE = qr/[ \t\r\n]/;
+my $NO_CHARACTER =
+    qr/[^\t\n\r\x20-\x{d7ff}\x{e000}-\x{fffd}\x{10000}-\x{10ffff}]/;
 my %ENTITY = (amp => '&', lt => '<', gt => '>', quot => '"', apos => "'");
 
 sub parse ($text) {
-    die "a control character at $-[0]\n"
-        if $text =~ /[^\t\n\r\x20-\x{d7ff}\x{e000}-\x{fffd}\x{10000}-\x{10ffff}]/;
+    die "a control character at $-[0]\n" if $text =~ /$NO_CHARACTER/;
 
     $text =~ s/\r\n?/\n/g;
 
@@ -228,7 +229,8 @@ sub _attributes ($name, $text) {
         $$text =~ /\G$SPACE*=$SPACE*(?:"([^"<]*)"|'([^'<]*)')/gc
             or die "<$name>: \"$attribute\" has no proper value\n";
 
-        die "<$name>: two of \"$attribute\"\n" if exists $attributes{$attribute};
+        die "<$name>: two of \"$attribute\"\n"
+            if exists $attributes{$attribute};
 
         # a reference keeps its white space, what is written does not
         $attributes{$attribute} = _unescaped(($1 // $2) =~ tr/\t\n/  /r);

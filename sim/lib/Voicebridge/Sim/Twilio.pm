@@ -168,7 +168,8 @@ sub _create ($self, $c) {
     my $form = $c->req->body_params;
     my %p = map { $_ => $form->param($_) } @{$form->names};
 
-    return $self->_error($c, 20404) if $c->param('account') ne $self->account_sid;
+    return $self->_error($c, 20404)
+        if $c->param('account') ne $self->account_sid;
     return if $self->_faulty($c, $p{To});
 
     my ($code, $more) = $self->_wrong_create($c, \%p);
@@ -236,12 +237,14 @@ sub _wrong_create ($self, $c, $p) {
     return 21205 if defined $p->{Url} && !Mojo::URL->new($p->{Url})->host;
     return 32018 if length($p->{Twiml} // '') > 4000;
 
-    return 21208 if ($p->{Timeout} // 60) !~ /^\d+$/ || ($p->{Timeout} // 0) > 600;
+    return 21208
+        if ($p->{Timeout} // 60) !~ /^\d+$/ || ($p->{Timeout} // 0) > 600;
     return (20422, 'TimeLimit')
         if defined $p->{TimeLimit} && $p->{TimeLimit} !~ /^[1-9]\d*$/;
 
     for my $method (qw( Method FallbackMethod StatusCallbackMethod )) {
-        return (21209, $method) if ($p->{$method} // 'POST') !~ /^(?:GET|POST)$/;
+        return (21209, $method)
+            if ($p->{$method} // 'POST') !~ /^(?:GET|POST)$/;
     }
 
     my $events = $c->req->body_params->every_param('StatusCallbackEvent');
@@ -269,7 +272,8 @@ sub _call ($self, $c) {
         if !$call || $c->param('account') ne $self->account_sid;
 
     if ($c->req->method eq 'POST') {
-        my ($code, $more) = $self->_update($call, $c->req->body_params->to_hash);
+        my ($code, $more) = $self->_update($call,
+                                           $c->req->body_params->to_hash);
         return $self->_error($c, $code, $more // '') if $code;
     }
 
@@ -328,9 +332,10 @@ sub resource ($self, $call) {
         from => $call->from, from_formatted => $call->from,
         phone_number_sid => undef, status => $call->status,
         direction => $call->direction,
-        start_time => $date->($call->answered), end_time => $date->($call->ended),
+        start_time => $date->($call->answered),
+        end_time => $date->($call->ended),
         date_created => $created, date_updated => $created,
-        duration => $call->is_over ? sprintf('%d', $call->duration + 0.5) : undef,
+        duration => $call->is_over ? sprintf('%.0f', $call->duration) : undef,
         price => undef, price_unit => 'USD', answered_by => undef,
         forwarded_from => undef, caller_name => undef, group_sid => undef,
         trunk_sid => undef, queue_time => '0', annotation => undef,

@@ -9,8 +9,8 @@ package Voicebridge::Sim::Verdict;
 
 use Mojo::Base -base, -signatures;
 
-use List::Util qw( first max sum0 );
-use Mojo::JSON qw( decode_json encode_json );
+use List::Util qw( first sum0 );
+use Mojo::JSON qw( encode_json );
 use Mojo::Util qw( decode );
 use Voicebridge::Sim::Audio qw( audio_format compare level low_pass read_wav
                                 resample seconds );
@@ -186,7 +186,7 @@ sub _turn ($self, $hearer, $speaker, $what, $source, $heard, $from) {
     my $short = length $what > 28 ? substr($what, 0, 25) . '...' : $what;
 
     if (!$result) {
-        $self->_check(0, "the $hearer did not hear the ${speaker}\'s \"$short\"");
+        $self->_check(0, "the $hearer did not hear \"$short\"");
         return undef;
     }
 
@@ -268,8 +268,9 @@ sub _protocol ($self) {
     my $ended = $self->_event(twilio => 'call_ended');
     my $over = $self->_event(elevenlabs => 'conversation_ended');
 
-    $self->_check(!@warnings, sprintf '%d protocol warnings; %d frames from the '
-        . 'phone, %d audio messages from the agent, %d pongs in at most %.0f ms',
+    $self->_check(!@warnings,
+        sprintf '%d protocol warnings; %d frames from the phone, %d audio '
+                . 'messages from the agent, %d pongs in at most %.0f ms',
         scalar @warnings, $ended->{media_sent} // 0,
         $over->{audio_messages} // 0, $over->{pongs} // 0,
         1000 * ($over->{slowest_pong} // 0));
@@ -277,8 +278,10 @@ sub _protocol ($self) {
     my @callbacks = map { $self->_events(twilio => $_) }
                         qw( call_status stream_status );
 
-    $self->_check(@callbacks && !(grep { ($_->{status} // 0) != 204 } @callbacks),
-        @callbacks . ' status callbacks, all answered with 204');
+    my @answers = grep { ($_->{status} // 0) == 204 } @callbacks;
+
+    $self->_check(@callbacks && @answers == @callbacks,
+        @answers . ' of ' . @callbacks . ' status callbacks answered with 204');
 }
 
 

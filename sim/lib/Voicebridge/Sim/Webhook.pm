@@ -5,7 +5,7 @@ package Voicebridge::Sim::Webhook;
 use Mojo::Base -base, -signatures;
 
 use Mojo::Parameters;
-use Mojo::Promise;
+use Mojo::URL;
 use Mojo::UserAgent;
 use Mojo::Util qw( sha1_sum );
 use Voicebridge::Sim::Log;
