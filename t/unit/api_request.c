@@ -438,7 +438,7 @@ test_depth(void)
 
     is_int(parse(&parser, &body, 1, 0), VB_ERROR, "once more");
     is_mem(detail.data, detail.len, "the body is not a JSON object: it is "
-           "nested too deep, near byte 84", 67, "it says: %s", detail.data);
+           "nested too deep, near byte 84", 66, "it says: %s", detail.data);
     vb_api_parser_destroy(parser);
 }
 
