@@ -196,6 +196,59 @@ a key was pressed: 7
 
 
 
+=== variables in pieces, in whatever order they are told
+--- config
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+        $TEST_NGINX_VOICEBRIDGE
+        voicebridge_elevenlabs_auth none;
+    }
+--- agent
+    live($agent)->recv_close for 1 .. 2;
+--- test
+    # sorted by name 10 comes before 2
+    my $text = '{"a":"0123456789abcdef","b":[1,2,3],"c":"xyz"}';
+    my @pieces = unpack '(a4)*', $text;
+
+    cmp_ok scalar @pieces, '>', 10, 'in more than ten pieces';
+
+    my $phone = started(
+        dynamic_variables_x  => 'not a piece',
+        dynamic_variables_02 => 'nor this',
+        map { ('dynamic_variables' . ($_ ? '_' . ($_ + 1) : ''),
+               $pieces[$_]) } 0 .. $#pieces);
+
+    my $got = agent->event('initiation')->{message}{dynamic_variables};
+
+    is $got->{a}, '0123456789abcdef', 'put together again';
+    is_deeply $got->{b}, [ 1, 2, 3 ], 'all of them';
+    is $got->{c}, 'xyz', 'to the last';
+    is $got->{dynamic_variables_x}, 'not a piece', 'and what is none';
+    is $got->{dynamic_variables_02}, 'nor this', 'is none';
+
+    $phone->stop;
+    closed($phone, 1000);
+
+    # backwards
+
+    $phone = phone()->connect;
+    $phone->send_text('{"event":"start","streamSid":"' . $phone->{stream_sid}
+        . '","start":{"customParameters":{"dynamic_variables_3":"2}",'
+        . '"dynamic_variables_2":"d\\":","dynamic_variables":"{\\"",'
+        . '"agent_id":"agent_1"},"mediaFormat":{"channels":1,'
+        . '"sampleRate":8000,"encoding":"audio/x-mulaw"},"callSid":"'
+        . $phone->{call_sid} . '","accountSid":"' . $phone->{account_sid}
+        . '"}}');
+
+    is agent->event('initiation')->{message}{dynamic_variables}{d}, 2,
+       'backwards, too';
+    $phone->stop;
+    closed($phone, 1000);
+--- no_error_log
+[error]
+
+
+
 === with the key on the socket, and with none
 --- config
     location = /twilio/media-stream {

@@ -8,9 +8,15 @@
 
 #include <vb_token.h>
 #include <vb_twilio_stream.h>
+#include <vb_twiml.h>
 
 #include <ngx_http_voicebridge_call.h>
 #include <ngx_http_voicebridge_zone.h>
+
+
+/* most that dynamic_variables can have been cut into: a start's message has
+ * no room for more */
+#define NGX_HTTP_VOICEBRIDGE_MAX_PIECES  256
 
 
 static void ngx_http_voicebridge_phone_message(
@@ -26,7 +32,9 @@ static ngx_int_t ngx_http_voicebridge_phone_parameters(
     ngx_str_t *token);
 static ngx_int_t ngx_http_voicebridge_phone_parameter(
     ngx_http_voicebridge_call_t *call, ngx_str_t *name, ngx_str_t *value,
-    ngx_str_t *token);
+    ngx_str_t *token, ngx_str_t *pieces);
+static ngx_int_t ngx_http_voicebridge_phone_variables(
+    ngx_http_voicebridge_call_t *call, ngx_str_t *pieces);
 static ngx_int_t ngx_http_voicebridge_phone_token(
     ngx_http_voicebridge_call_t *call, ngx_str_t *token);
 static const char *ngx_http_voicebridge_phone_token_bad(
@@ -280,12 +288,14 @@ ngx_http_voicebridge_phone_parameters(ngx_http_voicebridge_call_t *call,
 {
     u_char           *pos;
     ngx_int_t         rc;
-    ngx_str_t         name, text;
+    ngx_str_t         name, text, pieces[NGX_HTTP_VOICEBRIDGE_MAX_PIECES];
     vb_json_value_t   key, value;
 
     if (parameters->type != VB_JSON_OBJECT) {
         return NGX_OK;
     }
+
+    ngx_memzero(pieces, sizeof(pieces));
 
     pos = parameters->text.data;
 
@@ -301,9 +311,48 @@ ngx_http_voicebridge_phone_parameters(ngx_http_voicebridge_call_t *call,
             return NGX_ERROR;
         }
 
-        rc = ngx_http_voicebridge_phone_parameter(call, &name, &text, token);
+        rc = ngx_http_voicebridge_phone_parameter(call, &name, &text, token,
+                                                  pieces);
         if (rc != NGX_OK) {
             return rc;
+        }
+    }
+
+    return ngx_http_voicebridge_phone_variables(call, pieces);
+}
+
+
+/* dynamic_variables, dynamic_variables_2, ..., told in whatever order */
+
+static ngx_int_t
+ngx_http_voicebridge_phone_variables(ngx_http_voicebridge_call_t *call,
+    ngx_str_t *pieces)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_uint_t   i;
+
+    len = 0;
+
+    for (i = 0; i < NGX_HTTP_VOICEBRIDGE_MAX_PIECES; i++) {
+        len += pieces[i].len;
+    }
+
+    if (len == 0) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(call->request->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    call->dynamic_variables.data = p;
+    call->dynamic_variables.len = len;
+
+    for (i = 0; i < NGX_HTTP_VOICEBRIDGE_MAX_PIECES; i++) {
+        if (pieces[i].len) {
+            p = ngx_cpymem(p, pieces[i].data, pieces[i].len);
         }
     }
 
@@ -313,13 +362,13 @@ ngx_http_voicebridge_phone_parameters(ngx_http_voicebridge_call_t *call,
 
 static ngx_int_t
 ngx_http_voicebridge_phone_parameter(ngx_http_voicebridge_call_t *call,
-    ngx_str_t *name, ngx_str_t *value, ngx_str_t *token)
+    ngx_str_t *name, ngx_str_t *value, ngx_str_t *token, ngx_str_t *pieces)
 {
-    u_char                      *p;
-    ngx_str_t                   *whole;
+    ngx_uint_t                   piece;
     ngx_http_voicebridge_ctx_t  *ctx;
 
     ctx = call->ctx;
+    piece = vb_twiml_piece(name, "dynamic_variables");
 
     if (vb_str_eq(name, "agent_id")) {
         ctx->agent_id = *value;
@@ -339,25 +388,13 @@ ngx_http_voicebridge_phone_parameter(ngx_http_voicebridge_call_t *call,
     } else if (vb_str_eq(name, "vb_token")) {
         *token = *value;
 
-    } else if (name->len >= sizeof("dynamic_variables") - 1
-               && ngx_strncmp(name->data, "dynamic_variables",
-                              sizeof("dynamic_variables") - 1)
-                  == 0)
-    {
-        /* the pieces come in the order of the document */
+    } else if (piece) {
 
-        whole = &call->dynamic_variables;
-
-        p = ngx_pnalloc(call->request->pool, whole->len + value->len);
-        if (p == NULL) {
-            return NGX_ERROR;
+        if (piece > NGX_HTTP_VOICEBRIDGE_MAX_PIECES) {
+            return NGX_DECLINED;
         }
 
-        ngx_memcpy(ngx_cpymem(p, whole->data, whole->len), value->data,
-                   value->len);
-
-        whole->data = p;
-        whole->len += value->len;
+        pieces[piece - 1] = *value;
 
     } else {
 
