@@ -37,7 +37,8 @@ __DATA__
 
     $phone->connect->connected;
     $phone->start(parameters => { agent_id => 'agent_1', session_id => 's_1',
-                                  dynamic_variables => '{"due":1.50}' });
+                                  dynamic_variables => '{"due":1.50}',
+                                  colour => 'blue' });
     $phone->media("\xff" x 160);
 
     agent()->event('live');
@@ -55,7 +56,9 @@ __DATA__
          'to a stream of this server';
     is $given{agent_id}, 'agent_1', 'with the agent';
     is $given{session_id}, 's_1', 'the session';
-    is $given{dynamic_variables}, '{&quot;due&quot;:1.50}', 'the variables';
+    is $given{dynamic_variables},
+       '{&quot;due&quot;:1.50,&quot;colour&quot;:&quot;blue&quot;}',
+       'the variables, all of them';
 
     is agent()->event('close')->{code}, 1001, 'the agent was told';
 

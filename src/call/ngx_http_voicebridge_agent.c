@@ -134,6 +134,13 @@ ngx_http_voicebridge_agent_opened(ngx_http_voicebridge_call_t *call)
 
     call->state = NGX_HTTP_VOICEBRIDGE_INITIATED;
 
+    if (ngx_exiting) {
+
+        /* core has told the idle connections already, this is a new one */
+
+        ngx_http_voicebridge_call_handoff(call, call->accepted);
+    }
+
     ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
                   "call %V: Sent initialization to ElevenLabs",
                   &call->ctx->call_sid);

@@ -20,6 +20,7 @@ static void ngx_http_voicebridge_call_peer_handler(
     ngx_http_voicebridge_agent_peer_t *peer);
 static ngx_int_t ngx_http_voicebridge_call_flush_header(
     ngx_http_voicebridge_call_t *call);
+static void ngx_http_voicebridge_call_free_buffer(ngx_connection_t *c);
 static ngx_uint_t ngx_http_voicebridge_call_phone(
     ngx_http_voicebridge_call_t *call);
 static ngx_uint_t ngx_http_voicebridge_call_agent(
@@ -92,6 +93,10 @@ ngx_http_voicebridge_call_start(ngx_http_request_t *r,
     ctx->first_audio = (ngx_msec_t) -1;
 
     r->main->count++;
+
+    if (!r->buffered && !c->buffered) {
+        ngx_http_voicebridge_call_free_buffer(c);
+    }
 
     ngx_http_voicebridge_call_set_handlers(call);
     ngx_http_voicebridge_call_arm(call);
@@ -254,17 +259,33 @@ ngx_http_voicebridge_call_flush_header(ngx_http_voicebridge_call_t *call)
     }
 
     if (r->buffered || c->buffered) {
+
+        if (ngx_http_voicebridge_end_reached(call)) {
+            call->state = NGX_HTTP_VOICEBRIDGE_DONE;
+            ngx_http_finalize_request(r, NGX_ERROR);
+            return NGX_DONE;
+        }
+
         ngx_http_voicebridge_call_wait(call, 0);
         return NGX_AGAIN;
     }
 
+    ngx_http_voicebridge_call_free_buffer(c);
+
+    return NGX_OK;
+}
+
+
+/* of 16 KiB, which core made for the 101: ours are shared */
+
+static void
+ngx_http_voicebridge_call_free_buffer(ngx_connection_t *c)
+{
 #if (NGX_HTTP_SSL)
     if (c->ssl) {
         ngx_ssl_free_buffer(c);
     }
 #endif
-
-    return NGX_OK;
 }
 
 
@@ -451,7 +472,10 @@ ngx_http_voicebridge_call_phone_paused(ngx_http_voicebridge_call_t *call)
         return call->phone.eof;
     }
 
+    /* a caller who has gone has said so behind what is not read yet */
+
     return call->state < NGX_HTTP_VOICEBRIDGE_DRAINING
+           && !call->phone.connection->read->pending_eof
            && (call->early_last - call->early_pos
                >= NGX_HTTP_VOICEBRIDGE_EARLY_AUDIO - 1024
                || ngx_http_voicebridge_leg_full(&call->agent));
@@ -472,15 +496,17 @@ ngx_http_voicebridge_call_flush(ngx_http_voicebridge_call_t *call)
         && ngx_http_voicebridge_leg_queued(&call->phone)
         && ngx_http_voicebridge_leg_flush(&call->phone) == NGX_ERROR)
     {
+        call->phone.eof = 1;
         ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_CALLER_LOST,
                                  "sending failed");
     }
 
     if (call->agent.connection
-        && ngx_http_voicebridge_leg_queued(&call->agent)
-        && ngx_http_voicebridge_leg_flush(&call->agent) == NGX_ERROR)
+        && ngx_http_voicebridge_leg_queued(&call->agent))
     {
-        ngx_http_voicebridge_agent_lost(call);
+        /* an agent that cannot be written to may have had a last word */
+
+        (void) ngx_http_voicebridge_leg_flush(&call->agent);
     }
 
     return (phone && !ngx_http_voicebridge_leg_full(&call->phone))
@@ -504,6 +530,8 @@ ngx_http_voicebridge_call_wait(ngx_http_voicebridge_call_t *call,
     if (ngx_http_voicebridge_leg_wait(&call->phone) != NGX_OK
         || ngx_http_voicebridge_leg_wait(&call->agent) != NGX_OK)
     {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                                 "no events for a connection");
         call->state = NGX_HTTP_VOICEBRIDGE_DONE;
         ngx_http_finalize_request(r, NGX_ERROR);
         return;

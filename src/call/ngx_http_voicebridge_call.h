@@ -122,6 +122,7 @@ typedef struct {
     ngx_str_t                          dynamic_variables;
     vb_agent_variable_t                extra[NGX_HTTP_VOICEBRIDGE_MAX_EXTRA];
     ngx_uint_t                         nextra;
+    ngx_uint_t                         nparameters;    /* of them, Twilio's */
     char                               agent_error[128];  /* its last word */
 
     /* caller to agent */
@@ -192,6 +193,13 @@ void ngx_http_voicebridge_call_timer_handler(ngx_event_t *ev);
 
 /* sees to it that the timer fires no later than the next deadline */
 void ngx_http_voicebridge_call_arm(ngx_http_voicebridge_call_t *call);
+
+/*
+ * Plans the hand-off of a call whose worker has been exiting since a moment
+ * (or somewhat later), where voicebridge_shutdown_handoff is on.
+ */
+void ngx_http_voicebridge_call_handoff(ngx_http_voicebridge_call_t *call,
+    ngx_msec_t since);
 
 /* core has a word for the agent's connection: the worker is to exit */
 void ngx_http_voicebridge_call_exiting(ngx_http_voicebridge_call_t *call,

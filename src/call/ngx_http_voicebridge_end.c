@@ -31,6 +31,8 @@ static ngx_int_t ngx_http_voicebridge_end_redirect(
     ngx_http_voicebridge_call_t *call);
 static ngx_int_t ngx_http_voicebridge_end_twiml(
     ngx_http_voicebridge_call_t *call, ngx_str_t *twiml);
+static ngx_int_t ngx_http_voicebridge_end_variables(
+    ngx_http_voicebridge_call_t *call, ngx_str_t *variables);
 static ngx_int_t ngx_http_voicebridge_end_request(
     ngx_http_voicebridge_call_t *call, ngx_http_voicebridge_fetch_t *f,
     ngx_str_t *twiml);
@@ -373,14 +375,20 @@ ngx_http_voicebridge_end_twiml(ngx_http_voicebridge_call_t *call,
     ngx_str_t *twiml)
 {
     ssize_t              len;
-    ngx_str_t            verbs;
+    ngx_str_t            verbs, variables;
     ngx_http_request_t  *r;
 
     r = call->request;
 
     if (call->cause == NGX_HTTP_VOICEBRIDGE_END_HANDOFF) {
-        return call->twiml(r, call->ctx, &call->dynamic_variables,
-                           VB_TWIML_MAX_REST, twiml)
+
+        /* the new stream knows no parameters but the module's own */
+
+        if (ngx_http_voicebridge_end_variables(call, &variables) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        return call->twiml(r, call->ctx, &variables, VB_TWIML_MAX_REST, twiml)
                == NGX_OK ? NGX_OK : NGX_ERROR;
     }
 
@@ -403,6 +411,35 @@ ngx_http_voicebridge_end_twiml(ngx_http_voicebridge_call_t *call,
     twiml->len = len;
 
     return len < 0 ? NGX_ERROR : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_end_variables(ngx_http_voicebridge_call_t *call,
+    ngx_str_t *variables)
+{
+    vb_agent_init_t  init;
+
+    *variables = call->dynamic_variables;
+
+    if (call->nparameters == 0) {
+        return NGX_OK;
+    }
+
+    init.dynamic_variables = call->dynamic_variables;
+    init.extra = call->extra;
+    init.nextra = call->nparameters;
+
+    variables->len = vb_agent_variables(NULL, &init);
+
+    variables->data = ngx_pnalloc(call->request->pool, variables->len);
+    if (variables->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) vb_agent_variables(variables->data, &init);
+
+    return NGX_OK;
 }
 
 

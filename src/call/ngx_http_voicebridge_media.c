@@ -53,6 +53,14 @@ ngx_http_voicebridge_media_uplink(ngx_http_voicebridge_call_t *call,
         || call->early_last != call->early_pos
         || ngx_http_voicebridge_leg_full(&call->agent))
     {
+        if (call->early_last - call->early_pos
+            >= NGX_HTTP_VOICEBRIDGE_EARLY_AUDIO)
+        {
+            /* the caller has gone, or this would not have been read */
+
+            return NGX_OK;
+        }
+
         return ngx_http_voicebridge_media_keep(call, base64->data, len);
     }
 

@@ -25,6 +25,7 @@ static void ngx_http_voicebridge_phone_media(ngx_http_voicebridge_call_t *call,
     vb_twilio_message_t *m);
 static void ngx_http_voicebridge_phone_start(ngx_http_voicebridge_call_t *call,
     vb_twilio_message_t *m);
+static ngx_int_t ngx_http_voicebridge_phone_plain(ngx_str_t *s);
 static ngx_int_t ngx_http_voicebridge_phone_sids(
     ngx_http_voicebridge_call_t *call, vb_twilio_message_t *m);
 static ngx_int_t ngx_http_voicebridge_phone_parameters(
@@ -230,6 +231,22 @@ ngx_http_voicebridge_phone_start(ngx_http_voicebridge_call_t *call,
         return;
     }
 
+    if (ngx_http_voicebridge_phone_plain(&ctx->agent_id) != NGX_OK
+        || ngx_http_voicebridge_phone_plain(&ctx->session_id) != NGX_OK
+        || ngx_http_voicebridge_phone_plain(&ctx->direction) != NGX_OK)
+    {
+        /* they go into log lines; who signed them has been looked at */
+
+        ngx_str_null(&ctx->agent_id);
+        ngx_str_null(&ctx->session_id);
+        ngx_str_null(&ctx->direction);
+
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_BAD_START,
+                                 "agent_id, session_id or direction has a "
+                                 "control character or more than 256 bytes");
+        return;
+    }
+
     if (ctx->direction.len == 0) {
         ngx_str_set(&ctx->direction, "inbound");
     }
@@ -239,6 +256,8 @@ ngx_http_voicebridge_phone_start(ngx_http_voicebridge_call_t *call,
     if (ngx_http_voicebridge_phone_agent(call) != NGX_OK) {
         return;
     }
+
+    call->nparameters = call->nextra;
 
     ngx_http_voicebridge_phone_extra(call, "caller_number", &ctx->from);
     ngx_http_voicebridge_phone_extra(call, "called_number", &ctx->to);
@@ -253,6 +272,25 @@ ngx_http_voicebridge_phone_start(ngx_http_voicebridge_call_t *call,
     call->connecting = ngx_current_msec;
 
     ngx_http_voicebridge_agent_connect(call);
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_phone_plain(ngx_str_t *s)
+{
+    size_t  i;
+
+    if (s->len > 256) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < s->len; i++) {
+        if (s->data[i] < ' ' || s->data[i] == 0x7f) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 

@@ -118,9 +118,6 @@ void
 ngx_http_voicebridge_call_exiting(ngx_http_voicebridge_call_t *call,
     ngx_connection_t *c)
 {
-    ngx_msec_t        before;
-    ngx_core_conf_t  *ccf;
-
     if (c->error) {
         ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_SHUTDOWN,
                                  NULL);
@@ -129,6 +126,17 @@ ngx_http_voicebridge_call_exiting(ngx_http_voicebridge_call_t *call,
 
     c->close = 0;
     c->idle = 0;
+
+    ngx_http_voicebridge_call_handoff(call, ngx_current_msec);
+}
+
+
+void
+ngx_http_voicebridge_call_handoff(ngx_http_voicebridge_call_t *call,
+    ngx_msec_t since)
+{
+    ngx_msec_t        before;
+    ngx_core_conf_t  *ccf;
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
                                            ngx_core_module);
@@ -143,7 +151,7 @@ ngx_http_voicebridge_call_exiting(ngx_http_voicebridge_call_t *call,
     before = ngx_min(before, ccf->shutdown_timeout / 2);
 
     call->exiting = 1;
-    call->handoff = ngx_current_msec + ccf->shutdown_timeout - before;
+    call->handoff = since + ccf->shutdown_timeout - before;
 }
 
 

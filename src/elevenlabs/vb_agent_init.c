@@ -12,6 +12,8 @@
 #define VB_AGENT_MAX_RAW   (6 * VB_AGENT_MAX_NAME)
 
 
+static void vb_agent_write_variables(vb_writer_t *w,
+    const vb_agent_init_t *init);
 static size_t vb_agent_copy(vb_writer_t *w, const vb_json_value_t *object);
 static int vb_agent_is_new(const vb_agent_init_t *init,
     const vb_json_value_t *object, size_t i);
@@ -24,19 +26,45 @@ static void vb_agent_object(vb_json_value_t *object, const vb_str_t *text);
 size_t
 vb_agent_init(u_char *dst, const vb_agent_init_t *init)
 {
-    size_t                      i, n;
-    vb_writer_t                 w;
-    vb_json_value_t             object;
-    const vb_agent_variable_t  *v;
+    vb_writer_t  w;
 
     vb_writer_init(&w, dst);
 
     vb_write_literal(&w, "{\"type\":\"conversation_initiation_client_data\","
-                         "\"dynamic_variables\":{");
+                         "\"dynamic_variables\":");
+
+    vb_agent_write_variables(&w, init);
+
+    vb_write_literal(&w, "}");
+
+    return w.len;
+}
+
+
+size_t
+vb_agent_variables(u_char *dst, const vb_agent_init_t *init)
+{
+    vb_writer_t  w;
+
+    vb_writer_init(&w, dst);
+    vb_agent_write_variables(&w, init);
+
+    return w.len;
+}
+
+
+static void
+vb_agent_write_variables(vb_writer_t *w, const vb_agent_init_t *init)
+{
+    size_t                      i, n;
+    vb_json_value_t             object;
+    const vb_agent_variable_t  *v;
+
+    vb_write_literal(w, "{");
 
     vb_agent_object(&object, &init->dynamic_variables);
 
-    n = vb_agent_copy(&w, &object);
+    n = vb_agent_copy(w, &object);
 
     for (i = 0; i < init->nextra; i++) {
 
@@ -47,19 +75,17 @@ vb_agent_init(u_char *dst, const vb_agent_init_t *init)
         v = &init->extra[i];
 
         if (n++) {
-            vb_write_literal(&w, ",");
+            vb_write_literal(w, ",");
         }
 
-        vb_write_literal(&w, "\"");
-        vb_write_json(&w, v->name.data, v->name.len);
-        vb_write_literal(&w, "\":\"");
-        vb_write_json(&w, v->value.data, v->value.len);
-        vb_write_literal(&w, "\"");
+        vb_write_literal(w, "\"");
+        vb_write_json(w, v->name.data, v->name.len);
+        vb_write_literal(w, "\":\"");
+        vb_write_json(w, v->value.data, v->value.len);
+        vb_write_literal(w, "\"");
     }
 
-    vb_write_literal(&w, "}}");
-
-    return w.len;
+    vb_write_literal(w, "}");
 }
 
 

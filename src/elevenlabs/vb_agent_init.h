@@ -39,6 +39,10 @@ typedef struct {
 size_t vb_agent_init(u_char *dst, const vb_agent_init_t *init);
 
 
+/* writes the object of its variables alone; returns its length as above */
+size_t vb_agent_variables(u_char *dst, const vb_agent_init_t *init);
+
+
 /*
  * Whether text is an object that ElevenLabs takes as dynamic variables:
  * strings, numbers, booleans, null and (nested) arrays of those; no name

@@ -51,9 +51,11 @@ ngx_http_voicebridge_media_stream_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    rc = ngx_http_discard_request_body(r);
-    if (rc != NGX_OK) {
-        return rc;
+    if (r->headers_in.content_length_n > 0 || r->headers_in.chunked) {
+
+        /* its bytes and the frames could not be told apart */
+
+        return NGX_HTTP_BAD_REQUEST;
     }
 
     ctx = ngx_http_voicebridge_ctx(r);
@@ -174,6 +176,12 @@ ngx_http_voicebridge_media_stream_accept(ngx_http_request_t *r,
     }
 
     r->keepalive = 0;
+
+    /* a call is as fast as people speak */
+
+    r->limit_rate = 0;
+    r->limit_rate_set = 1;
+
     r->headers_out.status = NGX_HTTP_SWITCHING_PROTOCOLS;
     ngx_str_set(&r->headers_out.status_line, "101 Switching Protocols");
 

@@ -501,7 +501,7 @@ ngx_http_voicebridge_agent_peer_take_over(ngx_http_request_t *r,
 
     /* a buffer that looks full would be a header that is too big */
 
-    u->buffer.last = u->buffer.pos;
+    u->buffer.pos = u->buffer.last = u->buffer.start;
 
     peer->connection = c;
     peer->state = NGX_HTTP_VOICEBRIDGE_PEER_OPEN;

@@ -50,6 +50,8 @@ typedef struct {
     unsigned                   close_sent:1;
     unsigned                   close_received:1;
     unsigned                   eof:1;      /* the peer's end, or an error */
+    unsigned                   broken:1;   /* nothing can be sent any more,
+                                              what has come can be read */
 } ngx_http_voicebridge_leg_t;
 
 
@@ -110,7 +112,10 @@ void ngx_http_voicebridge_leg_drop(ngx_http_voicebridge_leg_t *leg);
 #define ngx_http_voicebridge_leg_full(leg)                                    \
     (ngx_http_voicebridge_leg_queued(leg) >= NGX_HTTP_VOICEBRIDGE_LEG_QUEUE)
 
-/* sends what is queued: NGX_OK all, NGX_AGAIN not all, NGX_ERROR eof is set */
+/*
+ * Sends what is queued: NGX_OK all, NGX_AGAIN not all; NGX_ERROR: it is lost,
+ * broken is set.
+ */
 ngx_int_t ngx_http_voicebridge_leg_flush(ngx_http_voicebridge_leg_t *leg);
 
 /* asks nginx for the events a leg needs, and gives shared memory back */
@@ -130,6 +135,7 @@ void ngx_http_voicebridge_leg_put(u_char *start, u_char *end);
 /* whether there is nothing more to wait for before the socket is closed */
 #define ngx_http_voicebridge_leg_done(leg)                                    \
     ((leg)->connection == NULL || (leg)->eof                                  \
+     || ((leg)->close_sent && (leg)->broken)                                  \
      || ((leg)->close_sent && (leg)->close_received                           \
          && ngx_http_voicebridge_leg_queued(leg) == 0))
 

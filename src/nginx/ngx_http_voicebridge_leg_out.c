@@ -78,6 +78,14 @@ ngx_http_voicebridge_leg_urgent(ngx_http_voicebridge_leg_t *leg,
         return NGX_OK;
     }
 
+    if (ngx_http_voicebridge_leg_queued(leg)
+        >= 2 * NGX_HTTP_VOICEBRIDGE_LEG_QUEUE)
+    {
+        /* who asks and does not read gets no answer (RFC 6455, 5.5.3) */
+
+        return NGX_OK;
+    }
+
     if (leg->client && ngx_http_voicebridge_leg_mask(mask) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -175,7 +183,7 @@ ngx_http_voicebridge_leg_flush(ngx_http_voicebridge_leg_t *leg)
 
     c = leg->connection;
 
-    if (c == NULL || leg->eof) {
+    if (c == NULL || leg->eof || leg->broken) {
         ngx_http_voicebridge_leg_empty(&leg->out);
         return NGX_ERROR;
     }
@@ -209,7 +217,7 @@ ngx_http_voicebridge_leg_flush(ngx_http_voicebridge_leg_t *leg)
         }
 
         if (n == NGX_ERROR || n == 0) {
-            leg->eof = 1;
+            leg->broken = 1;
             ngx_http_voicebridge_leg_empty(&leg->out);
             return NGX_ERROR;
         }
@@ -251,7 +259,7 @@ ngx_http_voicebridge_leg_reserve(ngx_http_voicebridge_leg_t *leg, size_t size)
     p = out->start;
 
     if (used + size > total) {
-        total = used + size + 4096;
+        total = used + size + ngx_max(used, 4096);
 
         p = ngx_alloc(total, leg->connection->log);
         if (p == NULL) {
