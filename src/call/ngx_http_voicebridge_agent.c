@@ -479,6 +479,10 @@ ngx_http_voicebridge_agent_closed(ngx_http_voicebridge_call_t *call,
 
     call->agent.close_received = 1;
 
+    /* how the connection ends after its Close is nobody's fault */
+
+    call->agent.connection->log_error = NGX_ERROR_INFO;
+
     p = ngx_snprintf((u_char *) why, sizeof(why) - 1, "closed with %ui",
                      ev->status);
 

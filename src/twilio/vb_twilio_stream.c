@@ -185,12 +185,21 @@ static int
 vb_twilio_start(vb_twilio_message_t *m, const vb_json_value_t *v,
     const char **error)
 {
+    u_char    buf[sizeof("audio\\/x-mulaw")];
     int64_t   rate, channels;
     vb_str_t  encoding;
 
     vb_twilio_text(&m->call_sid, &v[VB_TWILIO_F_CALL_SID]);
     vb_twilio_text(&m->account_sid, &v[VB_TWILIO_F_ACCOUNT_SID]);
     vb_twilio_text(&encoding, &v[VB_TWILIO_F_ENCODING]);
+
+    if (encoding.len && encoding.len <= sizeof(buf)) {
+
+        /* a slash may be written with a backslash before it */
+
+        encoding.len = vb_json_unescape(buf, &encoding);
+        encoding.data = buf;
+    }
 
     if (m->stream_sid.len == 0) {
         vb_twilio_text(&m->stream_sid, &v[VB_TWILIO_F_START_STREAM_SID]);

@@ -42,7 +42,7 @@ static const struct {
     { START("\"callSid\":\"" CA "\"," ULAW), VB_TWILIO_START, NULL },
     { "{\"start\":{\"streamSid\":\"" MZ "\"," SIDS ",\"mediaFormat\":{"
       "\"channels\":\"1\",\"sampleRate\":\"8000\",\"encoding\":"
-      "\"audio/x-mulaw\",\"more\":[]}},\"event\":\"start\"}",
+      "\"audio\\/x-mulaw\",\"more\":[]}},\"event\":\"start\"}",
       VB_TWILIO_START, NULL },
 
     { "{\"event\":\"media\",\"sequenceNumber\":\"3\",\"media\":{\"track\":"
