@@ -1,0 +1,519 @@
+
+/*
+ * The load rig: one measurement of one gateway.
+ *
+ *     rig -p PORT -l FD -w PID [-r] [-s CERT -k KEY] [-f FORMAT] [-c CALLS]
+ *         [-t SECONDS]
+ *
+ * Plays CALLS phones that call 127.0.0.1:PORT, and their far ends, which
+ * accept on the listening socket FD.  -r: the gateway is a relay; -s: TLS on
+ * both legs; -f: the agent's audio format.  Prints name=value pairs.
+ */
+
+
+#include <errno.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+
+#include <rig.h>
+
+
+#define RIG_MS          1000000ULL
+#define RIG_SECOND      1000000000ULL
+
+/* the rig is on time if 99 of 100 of its messages are no later than this */
+#define RIG_LATE        1000          /* microseconds */
+
+/* and if it never was away for longer than this */
+#define RIG_AWAY        20000
+
+/* there must be a core's time left */
+#define RIG_BUSY        0.90
+
+/* a call must be set up within */
+#define RIG_SETUP_TIME  (10 * RIG_SECOND)
+
+/* the audio that is still under way when measuring ends */
+#define RIG_DRAIN       (300 * RIG_MS)
+
+
+/* evenly spread: unit n of all calls together is due at start + n * step */
+typedef struct {
+    uint64_t       start;
+    double         step;
+    uint64_t       n;
+    void         (*send)(rig_call_t *call);
+    uint64_t      *count;
+} rig_schedule_t;
+
+
+typedef struct {
+    uint64_t       time;
+    rig_process_t  worker;
+    rig_process_t  rig;
+} rig_sample_t;
+
+
+static int rig_options(rig_t *rig, int argc, char **argv);
+static int rig_setup(rig_t *rig, rig_schedule_t schedule[2],
+    rig_process_t *first);
+static int rig_next_call(rig_t *rig);
+static void rig_run(rig_t *rig, rig_schedule_t schedule[2], uint64_t until);
+static uint64_t rig_due(rig_t *rig, rig_schedule_t *schedule);
+static void rig_wait(rig_t *rig, uint64_t until);
+static int rig_sample(rig_t *rig, rig_sample_t *sample);
+static void rig_finish(rig_t *rig);
+static void rig_print(rig_t *rig, rig_process_t *first, rig_sample_t *begin,
+    rig_sample_t *end);
+static void rig_print_histogram(const char *name, rig_histogram_t *histogram);
+static uint64_t rig_quantile(rig_histogram_t *histogram, double q);
+
+
+int
+main(int argc, char **argv)
+{
+    uint64_t         now;
+    rig_sample_t     begin, end;
+    rig_process_t    first;
+    rig_schedule_t   schedule[2];
+    static rig_t     rig;
+
+    static const struct sched_param  priority = { .sched_priority = 1 };
+
+    if (rig_options(&rig, argc, argv) != VB_OK) {
+        fprintf(stderr, "usage: rig -p PORT -l FD -w PID [-r] [-s CERT -k KEY] "
+                "[-f FORMAT] [-c CALLS] [-t SECONDS]\n");
+        return 2;
+    }
+
+    /* to be on time: sleeps end when they are said to; as root, others wait */
+
+    (void) prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+    (void) sched_setscheduler(0, SCHED_FIFO, &priority);
+
+    rig.random = rig_clock();
+    rig.calls = calloc(rig.ncalls, sizeof(rig_call_t));
+
+    if (rig.calls == NULL || rig_audio_init(&rig) != VB_OK
+        || rig_peer_init(&rig) != VB_OK)
+    {
+        fprintf(stderr, "rig: cannot start\n");
+        return 1;
+    }
+
+    now = rig_clock();
+
+    schedule[0] = (rig_schedule_t) { now, RIG_UPLINK_MS * 1e6 / rig.ncalls, 0,
+                                     rig_call_frame, &rig.frames };
+    schedule[1] = (rig_schedule_t) { now,
+                                     RIG_DOWNLINK_MS * 1e6 / rig.ncalls, 0,
+                                     rig_call_speak, &rig.messages };
+
+    if (rig_setup(&rig, schedule, &first) != VB_OK) {
+        fprintf(stderr, "rig: %u of %u calls: %s\n", rig.lives, rig.ncalls,
+                rig.error[0] ? rig.error : "not set up in time");
+        return 1;
+    }
+
+    rig_run(&rig, schedule, rig_clock() + RIG_SECOND / 2);
+
+    rig.measuring = 1;
+
+    if (rig_sample(&rig, &begin) != VB_OK) {
+        fprintf(stderr, "rig: /proc does not tell of the worker\n");
+        return 1;
+    }
+
+    rig_run(&rig, schedule,
+            rig_clock() + (uint64_t) (rig.seconds * RIG_SECOND));
+
+    if (rig_sample(&rig, &end) != VB_OK) {
+        fprintf(stderr, "rig: the worker is gone\n");
+        return 1;
+    }
+
+    rig_finish(&rig);
+    rig_print(&rig, &first, &begin, &end);
+
+    return 0;
+}
+
+
+static int
+rig_options(rig_t *rig, int argc, char **argv)
+{
+    int       c;
+    vb_str_t  name;
+
+    rig->listen = -1;
+    rig->format_name = "ulaw_8000";
+    rig->ncalls = 100;
+    rig->seconds = 8;
+
+    while ((c = getopt(argc, argv, "p:l:w:rs:k:f:c:t:")) != -1) {
+        switch (c) {
+
+        case 'p':
+            rig->port = atoi(optarg);
+            break;
+
+        case 'l':
+            rig->listen = atoi(optarg);
+            break;
+
+        case 'w':
+            rig->pid = atoi(optarg);
+            break;
+
+        case 'r':
+            rig->relay = 1;
+            break;
+
+        case 's':
+            rig->tls = 1;
+            rig->certificate = optarg;
+            break;
+
+        case 'k':
+            rig->key = optarg;
+            break;
+
+        case 'f':
+            rig->format_name = optarg;
+            break;
+
+        case 'c':
+            rig->ncalls = atoi(optarg);
+            break;
+
+        case 't':
+            rig->seconds = atof(optarg);
+            break;
+
+        default:
+            return VB_ERROR;
+        }
+    }
+
+    name.data = (u_char *) rig->format_name;
+    name.len = strlen(rig->format_name);
+
+    if (rig->port == 0 || rig->listen == -1 || rig->pid == 0
+        || rig->ncalls <= RIG_FIRST_CALLS || rig->seconds <= 0
+        || (rig->tls && rig->key == NULL))
+    {
+        return VB_ERROR;
+    }
+
+    return vb_audio_format_parse(&rig->format, &name);
+}
+
+
+/*
+ * A few calls are set up at a time, so that the time it takes is a call's
+ * own.  Calls that are there talk while others come.
+ */
+
+static int
+rig_setup(rig_t *rig, rig_schedule_t schedule[2], rig_process_t *first)
+{
+    uint64_t  now, deadline;
+    unsigned  limit, lives;
+
+    limit = RIG_FIRST_CALLS;
+    lives = 0;
+    deadline = rig_clock() + RIG_SETUP_TIME;
+
+    while (rig->lives < rig->ncalls) {
+
+        now = rig_clock();
+
+        if (rig->failed || now > deadline) {
+            return VB_ERROR;
+        }
+
+        if (rig->lives > lives) {
+            lives = rig->lives;
+            deadline = now + RIG_SETUP_TIME;
+        }
+
+        if (rig->lives == RIG_FIRST_CALLS && limit == RIG_FIRST_CALLS) {
+
+            /* these have what calls have; more of them need more of it */
+
+            rig_run(rig, schedule, now + RIG_SECOND / 2);
+
+            if (rig_process(first, rig->pid, 1) != VB_OK) {
+                return VB_ERROR;
+            }
+
+            limit = rig->ncalls;
+        }
+
+        while (rig->started < limit && rig->started - rig->lives < RIG_SETUPS)
+        {
+            if (rig_next_call(rig) != VB_OK) {
+                return VB_ERROR;
+            }
+        }
+
+        rig_run(rig, schedule, now + RIG_MS);
+    }
+
+    return rig->failed ? VB_ERROR : VB_OK;
+}
+
+
+static int
+rig_next_call(rig_t *rig)
+{
+    rig_call_t  *call;
+
+    call = &rig->calls[rig->started];
+
+    call->id = rig->started++;
+    call->phone = rig_peer_connect(rig, call);
+
+    return call->phone ? VB_OK : VB_ERROR;
+}
+
+
+static void
+rig_run(rig_t *rig, rig_schedule_t schedule[2], uint64_t until)
+{
+    uint64_t  due, other;
+
+    while (rig_clock() < until) {
+        due = rig_due(rig, &schedule[0]);
+        other = rig_due(rig, &schedule[1]);
+
+        due = vb_min(due, other);
+
+        rig_wait(rig, vb_min(due, until));
+    }
+}
+
+
+/* sends what is due, and returns when the next is */
+
+static uint64_t
+rig_due(rig_t *rig, rig_schedule_t *schedule)
+{
+    uint64_t     now, due;
+    rig_call_t  *call;
+
+    for ( ;; ) {
+        due = schedule->start + (uint64_t) (schedule->n * schedule->step);
+        now = rig_clock();
+
+        if (now < due) {
+            return due;
+        }
+
+        call = &rig->calls[schedule->n++ % rig->ncalls];
+
+        if (!call->live) {
+            continue;
+        }
+
+        schedule->send(call);
+
+        if (rig->measuring) {
+            rig_count(&rig->late, now - due);
+            ++*schedule->count;
+        }
+    }
+}
+
+
+static void
+rig_wait(rig_t *rig, uint64_t until)
+{
+    int                 n, i;
+    uint64_t            now;
+    struct timespec     ts;
+    struct epoll_event  events[64];
+
+    now = rig_clock();
+    until = until > now ? until - now : 0;
+
+    ts.tv_sec = until / RIG_SECOND;
+    ts.tv_nsec = until % RIG_SECOND;
+
+    n = epoll_pwait2(rig->epoll, events, 64, &ts, NULL);
+
+    if (n == -1 && errno == ENOSYS) {
+
+        /* before Linux 5.11; never longer than asked for */
+
+        n = epoll_wait(rig->epoll, events, 64, until / RIG_MS);
+    }
+
+    for (i = 0; i < n; i++) {
+        if (events[i].data.ptr) {
+            rig_peer_event(events[i].data.ptr, events[i].events);
+
+        } else {
+            rig_peer_accept(rig);
+        }
+    }
+}
+
+
+static int
+rig_sample(rig_t *rig, rig_sample_t *sample)
+{
+    sample->time = rig_clock();
+
+    if (rig_process(&sample->rig, getpid(), 0) != VB_OK) {
+        return VB_ERROR;
+    }
+
+    return rig_process(&sample->worker, rig->pid, 1);
+}
+
+
+/* nothing more is sent; what does not arrive now is lost */
+
+static void
+rig_finish(rig_t *rig)
+{
+    uint64_t     until;
+    unsigned     i;
+    rig_call_t  *call;
+
+    until = rig_clock() + RIG_DRAIN;
+
+    while (rig_clock() < until) {
+        rig_wait(rig, until);
+    }
+
+    rig->measuring = 0;
+
+    for (i = 0; i < rig->ncalls; i++) {
+        call = &rig->calls[i];
+
+        rig->lost += call->up.sent - call->up.arrived;
+        rig->lost += call->down.sent - call->down.arrived;
+
+        rig_peer_close(call->phone, NULL);
+        rig_peer_close(call->far, NULL);
+    }
+}
+
+
+static void
+rig_print(rig_t *rig, rig_process_t *first, rig_sample_t *begin,
+    rig_sample_t *end)
+{
+    double       elapsed, busy;
+    const char  *invalid;
+
+    elapsed = end->time - begin->time;
+    busy = (end->rig.cpu - begin->rig.cpu) / elapsed;
+
+    invalid = rig_quantile(&rig->late, 0.99) > RIG_LATE ? "late"
+              : rig->late.max > RIG_AWAY ? "away"
+              : busy > RIG_BUSY ? "busy"
+              : "no";
+
+    printf("cpu=%.3f ", (end->worker.cpu - begin->worker.cpu) / 1e3
+                        / rig->frames);
+    printf("load=%.3f ", (end->worker.cpu - begin->worker.cpu) / elapsed);
+    printf("waited=%.4f ", (end->worker.waited - begin->worker.waited)
+                           / elapsed);
+    printf("memory=%.2f ", ((double) end->worker.dirty - (double) first->dirty)
+                           / 1024 / (rig->ncalls - RIG_FIRST_CALLS));
+    printf("grown=%.2f ", ((double) end->worker.dirty
+                           - (double) begin->worker.dirty)
+                          / 1024 / rig->ncalls);
+    printf("frames=%llu messages=%llu lost=%llu wrong=%llu failed=%llu ",
+           (unsigned long long) rig->frames,
+           (unsigned long long) rig->messages,
+           (unsigned long long) rig->lost, (unsigned long long) rig->wrong,
+           (unsigned long long) rig->failed);
+
+    rig_print_histogram("setup", &rig->setup);
+    rig_print_histogram("up", &rig->up);
+    rig_print_histogram("down", &rig->down);
+    rig_print_histogram("late", &rig->late);
+
+    printf("busy=%.3f invalid=%s error=%s\n", busy, invalid, rig->error);
+}
+
+
+static void
+rig_print_histogram(const char *name, rig_histogram_t *histogram)
+{
+    printf("%s_p50=%llu %s_p99=%llu %s_p999=%llu %s_max=%llu ",
+           name, (unsigned long long) rig_quantile(histogram, 0.5),
+           name, (unsigned long long) rig_quantile(histogram, 0.99),
+           name, (unsigned long long) rig_quantile(histogram, 0.999),
+           name, (unsigned long long) histogram->max);
+}
+
+
+static uint64_t
+rig_quantile(rig_histogram_t *histogram, double q)
+{
+    uint64_t  i, n, wanted;
+
+    wanted = (uint64_t) (histogram->n * q);
+
+    for (i = 0, n = 0; i < 65535; i++) {
+        n += histogram->counts[i];
+
+        if (n > wanted) {
+            return i;
+        }
+    }
+
+    return histogram->max;
+}
+
+
+void
+rig_count(rig_histogram_t *histogram, uint64_t ns)
+{
+    uint64_t  us;
+
+    us = ns / 1000;
+
+    histogram->n++;
+    histogram->counts[vb_min(us, 65535)]++;
+
+    if (us > histogram->max) {
+        histogram->max = us;
+    }
+}
+
+
+uint64_t
+rig_clock(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return ts.tv_sec * RIG_SECOND + ts.tv_nsec;
+}
+
+
+void
+rig_failed(rig_t *rig, const char *format, ...)
+{
+    va_list  args;
+
+    if (rig->failed++ == 0) {
+        va_start(args, format);
+        vsnprintf(rig->error, sizeof(rig->error), format, args);
+        va_end(args);
+    }
+}
