@@ -98,10 +98,8 @@ PURE_OBJS = $(PURE_SRCS:src/%.c=$(BUILD)/pure/%.o)
 UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
 
 PURE_CFLAGS = -std=gnu11 -W -Wall -Wextra -Wpointer-arith \
-              -Wno-unused-parameter $(WERROR) \
+              -Wno-unused-parameter -Werror \
               -Isrc $(PURE:%=-Isrc/%) -It/unit -MMD -MP
-
-WERROR = -Werror
 
 PURE_LIBS = -lyajl -lcrypto -lm
 
@@ -188,9 +186,12 @@ check-poll: check-deps
 
 SANITIZE = -fsanitize=address,undefined
 
-# NGX_DEBUG_PALLOC: each allocation from a pool is one of its own.  What gcc
-# warns of in the code that sanitizers add is no error
-SANITIZE_FLAGS = WERROR= CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE) \
+# clang's sanitizers are one library with one set of options.  The module has
+# an ngx_modules[] of its own, beside nginx's: globals are known by their place.
+# NGX_DEBUG_PALLOC: each allocation from a pool is one of its own
+SANITIZE_FLAGS = CC=clang \
+                 CFLAGS='-O1 -g -fno-omit-frame-pointer $(SANITIZE) \
+                         -fsanitize-address-use-odr-indicator \
                          -DNGX_DEBUG_PALLOC=1' \
                  LDFLAGS='$(SANITIZE)'
 

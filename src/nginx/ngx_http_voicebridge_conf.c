@@ -346,6 +346,10 @@ ngx_http_voicebridge_add_keys(ngx_conf_t *cf, ngx_str_t *list,
         }
     }
 
+    if (list->len == 0) {
+        return NGX_OK;
+    }
+
     last = list->data + list->len;
 
     for (start = list->data; start < last; start = p + 1) {
