@@ -18,6 +18,23 @@ sub live {
     $socket->note(event => 'live');
 }
 
+# speaks until there is nobody left, and never listens
+
+sub speak_on {
+    my $socket = shift;
+
+    live($socket);
+
+    my $cue = IO::Select->new($socket->{peer}{cues});
+
+    while (!$cue->can_read(0.1)) {
+        eval { $socket->agent_response('And another thing.'); 1 } or last;
+        eval { $socket->audio('a' x 80, 1); 1 } or last;
+    }
+
+    $socket->await_cue;
+}
+
 sub speaks { live($_[0]); $_[0]->audio('a' x ($_[1] // 1600), 1) }
 
 our %agents = (
@@ -40,6 +57,7 @@ our %agents = (
                        . '"audio_event":{"audio_base_64":"a*b="}}');
                        $_[0]->recv_close },
     deaf      => sub { speaks($_[0]); $_[0]->await_cue },
+    deafened  => \&speak_on,
     (map { my $status = $_; ("status_$status" => sub {
                my $socket = shift;
 
@@ -352,6 +370,20 @@ each => 1
          reason => 'bad_start', level => 'error',
          text => '.*cannot be served: more parameters');
 
+    # nobody writes lines into the log
+
+    for (['agent_id', "agent\nforged 1"], ['direction', "in\r\nforged 2"],
+         ['agent_id', "\x1b[31mforged"], ['direction', "forged \x7f"])
+    {
+        my ($name, $value) = @$_;
+
+        ends('none', name => 'a control character', code => 1008,
+             parameters => { $name => $value }, reason => 'bad_start',
+             level => 'error', text => '.*cannot be served: .*control character');
+    }
+
+    is log_lines(qr/^forged|\x1b/), 0, 'no line is forged';
+
     # the agent
 
     ends('ending', phone => \&listen_well, code => 1000, agent_code => 1000,
@@ -402,8 +434,25 @@ each => 1
 
     ends('deaf', name => 'an agent that does not live', path => '/life',
          phone => \&listen_well, code => 1011, reason => 'agent_silent',
-         level => 'error', text => 'the agent sends nothing any more: 300ms',
-         slow => 1);
+         level => 'error', slow => 1,
+         text => 'the agent shows no sign of life: nothing came for 300ms');
+    agent->cue;
+
+    ends('deafened', name => 'one that speaks but does not listen',
+         path => '/life', code => 1011, reason => 'agent_silent',
+         level => 'error', text => 'the agent shows no sign of life: '
+                                   . 'nothing was taken for 300ms',
+         slow => 1, phone => sub {
+             my $phone = shift;
+
+             # until nobody takes any more of it
+             my $bytes = $phone->frame_bytes(1,
+                 '{"event":"media","media":{"payload":"' . 'abcd' x 4000
+                 . '"}}') x 2000;
+
+             eval { local $phone->{timeout} = 3; $phone->send_bytes($bytes) };
+             listen_well($phone);
+         });
     agent->cue;
 
     # one that has nothing to say but answers is alive

@@ -280,7 +280,7 @@ __DATA__
     $socket->note(event => 'live');
     $socket->await_cue;
 
-    my $n = 24_000_000;
+    my $n = 18_000_000;
 
     $socket->{timeout} = 30;
 
@@ -296,12 +296,12 @@ __DATA__
     $phone->start(parameters => { agent_id => 'agent_1' });
     agent->event('live');
 
-    # 50 minutes at once, in frames of 2 s
+    # 37 minutes at once, in frames of 2 s
     my $bytes = join '', map {
         $phone->frame_bytes(1, '{"event":"media","media":{"payload":"'
                                . encode_base64(audio($_ * 16_000, 16_000), '')
                                . '"}}')
-    } 0 .. 1499;
+    } 0 .. 1124;
 
     ok !send_some($phone, \$bytes), 'the caller is held up';
     within($pid, $before, 1500, 'and nothing is piled up');
@@ -318,7 +318,7 @@ __DATA__
     $phone->media('y' x 160)
         until $heard = eval { agent->event('heard', 0.1) };
 
-    is $heard->{sum}, md5_hex(audio(0, 24_000_000)), 'every byte arrives';
+    is $heard->{sum}, md5_hex(audio(0, 18_000_000)), 'every byte arrives';
     within($pid, $before, 1500, 'and nothing was piled up');
 
     $phone->stop;
@@ -355,6 +355,12 @@ __DATA__
                                        . 'abcd' x 4000 . '"}}') x 1500;
 
     ok !send_some($phone, \$bytes), 'the caller is held up';
+
+    # only epoll tells of an end that is not read yet
+    if (($ENV{TEST_NGINX_EVENT_TYPE} // 'epoll') ne 'epoll') {
+        agent->cue;
+        return pass('not here');
+    }
 
     my $start = time();
 
@@ -435,7 +441,7 @@ __DATA__
     $connection->metadata(input => 'ulaw_8000', output => 'ulaw_8000');
     $connection->{timeout} = 30;
     $connection->note(event => 'heard', sum =>
-                      md5_hex($connection->recv_audio(16_000_000)));
+                      md5_hex($connection->recv_audio(12_000_000)));
     $connection->recv_close;
 --- test
     my $before = warm_up();
@@ -448,14 +454,14 @@ __DATA__
         $phone->frame_bytes(1, '{"event":"media","media":{"payload":"'
                                . encode_base64(audio($_ * 1600, 1600), '')
                                . '"}}')
-    } 0 .. 9999;
+    } 0 .. 7499;
 
     ok !send_some($phone, \$bytes), 'the caller is held up';
     within($pid, $before, 1500, 'what is kept is bounded');
     agent->cue;
     send_some($phone, \$bytes) while length $bytes;
 
-    is agent->event('heard', 30)->{sum}, md5_hex(audio(0, 16_000_000)),
+    is agent->event('heard', 30)->{sum}, md5_hex(audio(0, 12_000_000)),
        'every byte arrives';
     $phone->stop;
     $phone->recv_close;

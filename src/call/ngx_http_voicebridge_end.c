@@ -77,7 +77,7 @@ static ngx_http_voicebridge_ending_t  ngx_http_voicebridge_endings[] = {
     { "agent_lost", "the agent's connection was lost",
       NGX_LOG_ERR, 1000, 1011, 1, 1 },
 
-    { "agent_silent", "the agent sends nothing any more",
+    { "agent_silent", "the agent shows no sign of life",
       NGX_LOG_ERR, 1001, 1011, 1, 1 },
 
     { "agent_protocol", "the agent broke the protocol",

@@ -66,6 +66,14 @@ ngx_http_voicebridge_call_arm(ngx_http_voicebridge_call_t *call)
         next = call->agent.last_read
                + (call->agent_pinged ? call->conf->agent_timeout
                                      : call->conf->agent_timeout / 3);
+
+        if (ngx_http_voicebridge_leg_queued(&call->agent)) {
+            next = now + ngx_min((ngx_msec_int_t) (next - now),
+                                 (ngx_msec_int_t)
+                                 (call->agent.last_sent
+                                  + call->conf->agent_timeout - now));
+        }
+
         break;
 
     default:
@@ -239,7 +247,17 @@ ngx_http_voicebridge_call_agent_deadlines(ngx_http_voicebridge_call_t *call)
                                   + call->conf->agent_timeout))
     {
         ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_AGENT_SILENT,
-                                 "%Mms without a sign of life",
+                                 "nothing came for %Mms",
+                                 call->conf->agent_timeout);
+        return;
+    }
+
+    if (ngx_http_voicebridge_leg_queued(&call->agent)
+        && ngx_http_voicebridge_over(call->agent.last_sent
+                                     + call->conf->agent_timeout))
+    {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_AGENT_SILENT,
+                                 "nothing was taken for %Mms",
                                  call->conf->agent_timeout);
         return;
     }

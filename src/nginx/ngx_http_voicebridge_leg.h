@@ -44,6 +44,8 @@ typedef struct {
     vb_ws_buf_t                in;
     ngx_http_voicebridge_out_t out;
     ngx_msec_t                 last_read;  /* when bytes last came */
+    ngx_msec_t                 last_sent;  /* when the peer last took bytes, or
+                                              the first of those queued came */
     unsigned                   client:1;   /* this side is the client: masks */
     unsigned                   held:1;     /* a message in the buffer is still
                                               needed: keep it where it is */

@@ -240,6 +240,10 @@ ngx_http_voicebridge_leg_reserve(ngx_http_voicebridge_leg_t *leg, size_t size)
 
     out = &leg->out;
 
+    if (out->pos == out->last) {
+        leg->last_sent = ngx_current_msec;
+    }
+
     if (out->start == NULL) {
         p = ngx_http_voicebridge_leg_get();
         if (p == NULL) {
@@ -308,6 +312,8 @@ ngx_http_voicebridge_leg_sent(ngx_http_voicebridge_leg_t *leg, size_t n)
     ngx_http_voicebridge_out_t  *out;
 
     out = &leg->out;
+
+    leg->last_sent = ngx_current_msec;
 
     out->pos += n;
     out->pinned = 0;
