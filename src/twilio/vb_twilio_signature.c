@@ -131,7 +131,7 @@ vb_twilio_check_base(vb_twilio_check_t *c, const vb_twilio_signed_t *s)
     c->scheme = schemes[tls][s->websocket];
     c->default_port = ports[tls];
 
-    start = s->base.data + len;
+    start = s->base.data + schemes[tls][0].len;
     last = s->base.data + s->base.len;
 
     for (p = last; p > start && p[-1] >= '0' && p[-1] <= '9'; p--) {
