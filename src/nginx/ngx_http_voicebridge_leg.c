@@ -11,8 +11,17 @@
 
 #define NGX_HTTP_VOICEBRIDGE_LEG_SPARE   8
 
+/* OpenSSL, reading ahead, asks the socket for no less */
+#define NGX_HTTP_VOICEBRIDGE_LEG_AHEAD   16384
+
 
 static ngx_int_t ngx_http_voicebridge_leg_room(ngx_http_voicebridge_leg_t *leg);
+
+#if (NGX_SSL)
+static ssize_t ngx_http_voicebridge_leg_ssl_recv(ngx_connection_t *c,
+    u_char *buf, size_t size);
+static ngx_uint_t ngx_http_voicebridge_leg_read_ahead(ngx_connection_t *c);
+#endif
 
 
 /*
@@ -89,7 +98,17 @@ ngx_http_voicebridge_leg_read(ngx_http_voicebridge_leg_t *leg)
         return NGX_ERROR;
     }
 
-    n = c->recv(c, leg->in.last, leg->in.end - leg->in.last);
+#if (NGX_SSL)
+
+    if (c->ssl && ngx_http_voicebridge_leg_read_ahead(c)) {
+        n = ngx_http_voicebridge_leg_ssl_recv(c, leg->in.last,
+                                              leg->in.end - leg->in.last);
+    } else
+
+#endif
+    {
+        n = c->recv(c, leg->in.last, leg->in.end - leg->in.last);
+    }
 
     if (n == NGX_AGAIN) {
         return NGX_AGAIN;
@@ -302,3 +321,105 @@ ngx_http_voicebridge_leg_room(ngx_http_voicebridge_leg_t *leg)
 
     return NGX_OK;
 }
+
+
+#if (NGX_SSL)
+
+/*
+ * Core's recv() for TLS goes on until the socket says that there is no more,
+ * a system call for each message that brings nothing.  This one reads once.
+ * OpenSSL had nothing left, so all it asked the socket for was for as much as
+ * its buffer holds: if less than that came, the socket was empty then, and an
+ * event tells of what comes later.
+ */
+
+static ssize_t
+ngx_http_voicebridge_leg_ssl_recv(ngx_connection_t *c, u_char *buf,
+    size_t size)
+{
+    int        n;
+    SSL       *ssl;
+    uint64_t   before;
+
+    ssl = c->ssl->connection;
+    before = BIO_number_read(SSL_get_rbio(ssl));
+
+    ERR_clear_error();
+
+    n = SSL_read(ssl, buf, size);
+
+    if (n > 0) {
+        c->read->ready = SSL_has_pending(ssl)
+                         || BIO_number_read(SSL_get_rbio(ssl)) - before
+                            >= NGX_HTTP_VOICEBRIDGE_LEG_AHEAD;
+        return n;
+    }
+
+    switch (SSL_get_error(ssl, n)) {
+
+    case SSL_ERROR_WANT_READ:
+        c->read->ready = 0;
+        return NGX_AGAIN;
+
+    case SSL_ERROR_SSL:
+        ngx_ssl_error(NGX_LOG_INFO, c->log, 0, "SSL_read() failed");
+
+        c->ssl->no_wait_shutdown = 1;
+        c->ssl->no_send_shutdown = 1;
+        c->read->error = 1;
+
+        return NGX_ERROR;
+
+    default:
+
+        /* the peer's end, or a rare case: core asks again */
+
+        ERR_clear_error();
+
+        return c->recv(c, buf, size);
+    }
+}
+
+
+/* whether a single read does, and a short one tells that there is no more */
+
+static ngx_uint_t
+ngx_http_voicebridge_leg_read_ahead(ngx_connection_t *c)
+{
+    SSL  *ssl;
+
+    ssl = c->ssl->connection;
+
+#if (NGX_HAVE_EPOLLRDHUP)
+
+    if ((ngx_event_flags & NGX_USE_EPOLL_EVENT) && !ngx_use_epoll_rdhup) {
+        return 0;
+    }
+
+#else
+
+    if (ngx_event_flags & NGX_USE_GREEDY_EVENT) {
+        return 0;
+    }
+
+#endif
+
+#ifdef BIO_get_ktls_recv
+
+    /* from the kernel a read brings one record, whatever else is there */
+
+    if (BIO_get_ktls_recv(SSL_get_rbio(ssl))) {
+        return 0;
+    }
+
+#endif
+
+    return (c->ssl->last == NGX_OK || c->ssl->last == NGX_AGAIN)
+           && c->ssl->saved_write_handler == NULL
+           && !c->ssl->in_early
+           && !c->read->pending_eof
+           && SSL_get_read_ahead(ssl)
+           && !SSL_has_pending(ssl);
+}
+
+#endif
