@@ -9,6 +9,7 @@
 #include <ngx_http_voicebridge_conf.h>
 #include <ngx_http_voicebridge_fetch.h>
 #include <ngx_http_voicebridge_handler.h>
+#include <ngx_http_voicebridge_leg.h>
 #include <ngx_http_voicebridge_secret.h>
 #include <ngx_http_voicebridge_zone.h>
 
@@ -340,4 +341,5 @@ static void
 ngx_http_voicebridge_exit_process(ngx_cycle_t *cycle)
 {
     ngx_http_voicebridge_fetch_exit_process(cycle);
+    ngx_http_voicebridge_leg_exit_process(cycle);
 }

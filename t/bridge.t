@@ -188,7 +188,7 @@ __DATA__
     like calls_log_has($sid),
          qr/call=$sid\ agent=agent_1\ http=101\ status=completed
             \ reason=caller_hung_up\ conversation=conv_1
-            \ first_audio=0\.\d{3}\ caller=0\.060\ agent=0\.300
+            \ first_audio=\d+\.\d{3}\ caller=0\.060\ agent=0\.300
             \ interruptions=0/x, 'and the access log';
 --- no_error_log
 [error]

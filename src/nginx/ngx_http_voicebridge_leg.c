@@ -255,6 +255,16 @@ ngx_http_voicebridge_leg_put(u_char *start, u_char *end)
 }
 
 
+void
+ngx_http_voicebridge_leg_exit_process(ngx_cycle_t *cycle)
+{
+    while (ngx_http_voicebridge_leg_spares) {
+        ngx_free(ngx_http_voicebridge_leg_spare[
+                                          --ngx_http_voicebridge_leg_spares]);
+    }
+}
+
+
 /* makes room behind in.last: takes a buffer, moves a rest down or enlarges */
 
 static ngx_int_t

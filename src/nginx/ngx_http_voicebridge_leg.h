@@ -134,6 +134,9 @@ void ngx_http_voicebridge_leg_free(ngx_http_voicebridge_leg_t *leg);
 u_char *ngx_http_voicebridge_leg_get(void);
 void ngx_http_voicebridge_leg_put(u_char *start, u_char *end);
 
+/* a hook of the worker's life: frees the shared buffers */
+void ngx_http_voicebridge_leg_exit_process(ngx_cycle_t *cycle);
+
 /* whether there is nothing more to wait for before the socket is closed */
 #define ngx_http_voicebridge_leg_done(leg)                                    \
     ((leg)->connection == NULL || (leg)->eof                                  \
