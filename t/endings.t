@@ -44,7 +44,9 @@ our %agents = (
     ending    => sub { speaks($_[0]); $_[0]->close_with(1000, 'bye') },
     leaving   => sub { live($_[0]); $_[0]->close_with(1000) },
     nameless  => sub { live($_[0]); $_[0]->send_close; $_[0]->recv_close },
-    lost      => sub { speaks($_[0]) },
+    # without a reset, which would take along what it has said
+    lost      => sub { speaks($_[0]); $_[0]->shutdown_write;
+                       eval { $_[0]->recv_other while 1 } },
     reset     => sub { live($_[0]); $_[0]->reset },
     early     => sub { $_[0]->close_with(1008, 'Missing variable') },
     gone      => sub { },
