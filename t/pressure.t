@@ -128,6 +128,7 @@ __DATA__
         voicebridge_media_stream;
         $TEST_NGINX_VOICEBRIDGE
         voicebridge_elevenlabs_auth none;
+        voicebridge_stream_timeout 120s;
     }
 --- agent
     # 25 minutes of mu-law in messages of 2 s
@@ -173,6 +174,7 @@ __DATA__
         voicebridge_media_stream;
         $TEST_NGINX_VOICEBRIDGE
         voicebridge_elevenlabs_auth none;
+        voicebridge_stream_timeout 120s;
     }
 --- agent
     my $socket = warm($agent);
@@ -229,6 +231,7 @@ __DATA__
         voicebridge_media_stream;
         $TEST_NGINX_VOICEBRIDGE
         voicebridge_elevenlabs_auth none;
+        voicebridge_stream_timeout 120s;
     }
 --- agent
     # 28.8 MB of pcm_48000
@@ -271,6 +274,7 @@ __DATA__
         voicebridge_media_stream;
         $TEST_NGINX_VOICEBRIDGE
         voicebridge_elevenlabs_auth none;
+        voicebridge_stream_timeout 120s;
         voicebridge_stream_timeout 1s;
     }
 --- agent
@@ -334,6 +338,7 @@ __DATA__
         voicebridge_media_stream;
         $TEST_NGINX_VOICEBRIDGE
         voicebridge_elevenlabs_auth none;
+        voicebridge_stream_timeout 120s;
     }
 --- agent
     my $socket = warm($agent);
@@ -378,6 +383,7 @@ __DATA__
         voicebridge_media_stream;
         $TEST_NGINX_VOICEBRIDGE
         voicebridge_elevenlabs_auth none;
+        voicebridge_stream_timeout 120s;
     }
 --- agent
     my $socket = $agent->socket;
@@ -423,6 +429,7 @@ __DATA__
         voicebridge_media_stream;
         $TEST_NGINX_VOICEBRIDGE
         voicebridge_elevenlabs_auth none;
+        voicebridge_stream_timeout 120s;
     }
 --- agent
     my $socket = $agent->socket;
@@ -480,6 +487,7 @@ __DATA__
         voicebridge_media_stream;
         $TEST_NGINX_VOICEBRIDGE
         voicebridge_elevenlabs_auth none;
+        voicebridge_stream_timeout 120s;
         voicebridge_ssl_verify off;
     }
 --- agent_options
@@ -533,6 +541,7 @@ __DATA__
         voicebridge_media_stream;
         $TEST_NGINX_VOICEBRIDGE
         voicebridge_elevenlabs_auth none;
+        voicebridge_stream_timeout 120s;
     }
 --- agent
     my $socket = warm($agent);
