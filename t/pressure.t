@@ -274,10 +274,10 @@ __DATA__
 
 === an agent that does not listen
 --- config
+    location = /twilio/media-stream {
         voicebridge_media_stream;
         $TEST_NGINX_VOICEBRIDGE
         voicebridge_elevenlabs_auth none;
-        voicebridge_stream_timeout 120s;
         voicebridge_stream_timeout 1s;
     }
 --- agent
