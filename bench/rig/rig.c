@@ -37,8 +37,8 @@
 /* there must be a core's time left */
 #define RIG_BUSY        0.90
 
-/* a call must be set up within */
-#define RIG_SETUP_TIME  (10 * RIG_SECOND)
+/* all calls must be set up within this, and 10 ms more for each */
+#define RIG_SETUP_TIME  (5 * RIG_SECOND)
 
 /* the audio that is still under way when measuring ends */
 #define RIG_DRAIN       (300 * RIG_MS)
@@ -217,19 +217,18 @@ rig_options(rig_t *rig, int argc, char **argv)
 
 
 /*
- * A few calls are set up at a time, so that the time it takes is a call's
- * own.  Calls that are there talk while others come.
+ * A few calls are set up at a time and nobody talks meanwhile, so that the
+ * time it takes is a call's own.
  */
 
 static int
 rig_setup(rig_t *rig, rig_schedule_t schedule[2], rig_process_t *first)
 {
     uint64_t  now, deadline;
-    unsigned  limit, lives;
+    unsigned  limit;
 
     limit = RIG_FIRST_CALLS;
-    lives = 0;
-    deadline = rig_clock() + RIG_SETUP_TIME;
+    deadline = rig_clock() + RIG_SETUP_TIME + 10 * RIG_MS * rig->ncalls;
 
     while (rig->lives < rig->ncalls) {
 
@@ -239,16 +238,13 @@ rig_setup(rig_t *rig, rig_schedule_t schedule[2], rig_process_t *first)
             return VB_ERROR;
         }
 
-        if (rig->lives > lives) {
-            lives = rig->lives;
-            deadline = now + RIG_SETUP_TIME;
-        }
-
         if (rig->lives == RIG_FIRST_CALLS && limit == RIG_FIRST_CALLS) {
 
-            /* these have what calls have; more of them need more of it */
+            /* once these have talked the worker has what it needs once */
 
+            rig->talkers = RIG_FIRST_CALLS;
             rig_run(rig, schedule, now + RIG_SECOND / 2);
+            rig->talkers = 0;
 
             if (rig_process(first, rig->pid, 1) != VB_OK) {
                 return VB_ERROR;
@@ -266,6 +262,8 @@ rig_setup(rig_t *rig, rig_schedule_t schedule[2], rig_process_t *first)
 
         rig_run(rig, schedule, now + RIG_MS);
     }
+
+    rig->talkers = rig->ncalls;
 
     return rig->failed ? VB_ERROR : VB_OK;
 }
@@ -319,7 +317,7 @@ rig_due(rig_t *rig, rig_schedule_t *schedule)
 
         call = &rig->calls[schedule->n++ % rig->ncalls];
 
-        if (!call->live) {
+        if (!call->live || call->id >= rig->talkers) {
             continue;
         }
 

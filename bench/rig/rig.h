@@ -128,7 +128,8 @@ struct rig_s {
     rig_loop_t         downlink;
     rig_call_t        *calls;
     unsigned           started;       /* calls */
-    unsigned           lives;
+    unsigned           lives;         /* set up */
+    unsigned           talkers;       /* calls with an id below this talk */
 
     unsigned           measuring:1;
     uint64_t           now;           /* when the last bytes were read, ns */
