@@ -24,19 +24,27 @@ static void ngx_http_voicebridge_exit_process(ngx_cycle_t *cycle);
 
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_outbound_call = {
-    ngx_http_voicebridge_outbound_call_handler, 1, 0, 1
+    ngx_http_voicebridge_outbound_call_handler, 1, 0, 1, 0
 };
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_incoming_call = {
-    ngx_http_voicebridge_incoming_call_handler, 0, 0, 0
+    ngx_http_voicebridge_incoming_call_handler, 0, 0, 0, 0
 };
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_media_stream = {
-    ngx_http_voicebridge_media_stream_handler, 1, 1, 0
+    ngx_http_voicebridge_media_stream_handler, 1, 1, 0, 0
 };
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_call_status = {
-    ngx_http_voicebridge_call_status_handler, 0, 0, 0
+    ngx_http_voicebridge_call_status_handler, 0, 0, 0, 0
+};
+
+static ngx_http_voicebridge_location_t  ngx_http_voicebridge_metrics = {
+    ngx_http_voicebridge_metrics_handler, 0, 0, 0, 1
+};
+
+static ngx_http_voicebridge_location_t  ngx_http_voicebridge_calls = {
+    ngx_http_voicebridge_calls_handler, 0, 0, 0, 1
 };
 
 
@@ -86,6 +94,20 @@ static ngx_command_t  ngx_http_voicebridge_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       &ngx_http_voicebridge_call_status },
+
+    { ngx_string("voicebridge_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_voicebridge_handler_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_voicebridge_metrics },
+
+    { ngx_string("voicebridge_calls"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_voicebridge_handler_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_voicebridge_calls },
 
     { ngx_string("voicebridge_twilio_account_sid"),
       NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
@@ -326,13 +348,35 @@ ngx_http_voicebridge_init(ngx_conf_t *cf)
                       "for more than one stream until it expires");
     }
 
-    return NGX_OK;
+    if (vmcf->views && vmcf->zone == NULL) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "no \"voicebridge_zone\": \"voicebridge_metrics\" and "
+                      "\"voicebridge_calls\" have nothing to show");
+    }
+
+    if (vmcf->zone == NULL) {
+        return NGX_OK;
+    }
+
+    return ngx_http_voicebridge_add_log_handler(cf);
 }
 
 
 static ngx_int_t
 ngx_http_voicebridge_init_process(ngx_cycle_t *cycle)
 {
+    ngx_http_voicebridge_main_conf_t  *vmcf;
+
+    vmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_voicebridge_module);
+
+    if (vmcf && vmcf->zone) {
+
+        /* this process may be in the place of one that died */
+
+        ngx_http_voicebridge_stats_reap(vmcf->zone, 1);
+    }
+
     return ngx_http_voicebridge_fetch_init_process(cycle);
 }
 

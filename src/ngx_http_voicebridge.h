@@ -39,6 +39,7 @@ typedef struct {
     ngx_shm_zone_t             *zone;      /* NULL: no voicebridge_zone */
     unsigned                    fetches:1; /* some location needs libcurl */
     unsigned                    streams:1; /* some location bridges calls */
+    unsigned                    views:1;   /* some location shows the zone */
     unsigned                    production:1;  /* ENVIRONMENT=production */
     unsigned                    resolver_done:1;
     ngx_str_t                   host;      /* the environment's HOST */
@@ -53,6 +54,7 @@ typedef struct {
     unsigned                    fetches:1; /* REST requests */
     unsigned                    streams:1; /* an upstream, filters */
     unsigned                    keys:1;    /* an API: keys, errors in JSON */
+    unsigned                    views:1;   /* shows what is in the zone */
 } ngx_http_voicebridge_location_t;
 
 

@@ -155,11 +155,17 @@ __DATA__
     taken('', 'voicebridge_incoming_call;');
     taken('', 'voicebridge_call_status;');
 
+    for my $view (qw( voicebridge_metrics voicebridge_calls )) {
+        taken($zone, "$view;");
+        taken('', "$view;", warn => 'no "voicebridge_zone".*nothing to show');
+    }
+
     refused('', 'voicebridge_zone calls:1m;', 'is not allowed here');
 
     refused("$_;", '', "\"$_\" directive is not allowed here")
         for map { "voicebridge_$_" }
-            qw( outbound_call incoming_call media_stream call_status );
+            qw( outbound_call incoming_call media_stream call_status
+                metrics calls );
 
     refused('', 'voicebridge_call_status on;', 'invalid number of arguments');
 

@@ -43,6 +43,8 @@ ngx_http_voicebridge_agent_connect(ngx_http_voicebridge_call_t *call)
 
     call->state = NGX_HTTP_VOICEBRIDGE_CONNECTING;
 
+    ngx_http_voicebridge_report(call);
+
     ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
                   "call %V: Connecting to ElevenLabs agent \"%V\"",
                   &call->ctx->call_sid, &call->ctx->agent_id);
@@ -133,6 +135,7 @@ ngx_http_voicebridge_agent_opened(ngx_http_voicebridge_call_t *call)
     }
 
     call->state = NGX_HTTP_VOICEBRIDGE_INITIATED;
+    ngx_http_voicebridge_report(call);
 
     if (ngx_exiting) {
 

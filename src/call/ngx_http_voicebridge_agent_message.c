@@ -142,6 +142,7 @@ ngx_http_voicebridge_agent_metadata(ngx_http_voicebridge_call_t *call,
     id->len = m->conversation_id.len;
 
     call->state = NGX_HTTP_VOICEBRIDGE_LIVE;
+    ngx_http_voicebridge_report(call);
 
     ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
                   "call %V: conversation %V, caller in %V, agent in %V",
@@ -179,6 +180,8 @@ ngx_http_voicebridge_agent_audio(ngx_http_voicebridge_call_t *call,
                                              &m->audio.text);
     }
 
+    ngx_http_voicebridge_report_answer(call);
+
     call->speech = m->audio.text;
 
     rc = ngx_http_voicebridge_media_downlink(call);
@@ -201,6 +204,7 @@ ngx_http_voicebridge_agent_interruption(ngx_http_voicebridge_call_t *call,
     }
 
     call->ctx->interruptions++;
+    ngx_http_voicebridge_report(call);
 
     ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
                   "call %V: the caller interrupted the agent",
@@ -258,6 +262,12 @@ ngx_http_voicebridge_agent_said(ngx_http_voicebridge_call_t *call,
     vb_agent_message_t *m)
 {
     const char  *who;
+
+    if (m->type == VB_AGENT_USER_TRANSCRIPT) {
+        ngx_http_voicebridge_report_heard(call);
+    }
+
+    ngx_http_voicebridge_report(call);
 
     if (!call->conf->log_transcripts) {
         return;

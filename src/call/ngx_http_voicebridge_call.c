@@ -98,6 +98,9 @@ ngx_http_voicebridge_call_start(ngx_http_request_t *r,
         ngx_http_voicebridge_call_free_buffer(c);
     }
 
+    ngx_http_voicebridge_stats_begin(&call->stats, call->zone);
+    ngx_http_voicebridge_report(call);
+
     ngx_http_voicebridge_call_set_handlers(call);
     ngx_http_voicebridge_call_arm(call);
 

@@ -8,6 +8,7 @@
  *   _phone.c  what the phone says
  *   _media.c  audio, both ways
  *   _end.c    the one way out
+ *   _report.c what operators see of it
  */
 
 
@@ -19,6 +20,7 @@
 #include <ngx_http_voicebridge_agent_peer.h>
 #include <ngx_http_voicebridge_fetch.h>
 #include <ngx_http_voicebridge_leg.h>
+#include <ngx_http_voicebridge_stats.h>
 
 #include <vb_agent_init.h>
 #include <vb_transcoder.h>
@@ -148,9 +150,16 @@ typedef struct {
     ngx_msec_t                         deadline;   /* of DRAINING and on */
     ngx_msec_t                         agent_deadline; /* its closing */
     ngx_msec_t                         handoff;    /* when exiting */
+    ngx_msec_t                         heard;      /* the caller's last words,
+                                                      while not answered */
+
+    ngx_http_voicebridge_stats_t       stats;
 
     unsigned                           exiting:1;  /* handoff is set */
     unsigned                           retried:1;
+    unsigned                           answering:1;    /* heard is set */
+    unsigned                           setup_told:1;   /* to the zone */
+    unsigned                           audio_told:1;   /* the first */
     unsigned                           agent_closing:1;
     unsigned                           agent_pinged:1;
     unsigned                           stopped:1;  /* Twilio's stop came */
@@ -278,6 +287,16 @@ ngx_uint_t ngx_http_voicebridge_end_reached(ngx_http_voicebridge_call_t *call);
 
 /* the line at the end of a call and the numbers in its ctx; once */
 void ngx_http_voicebridge_end_account(ngx_http_voicebridge_call_t *call);
+
+
+/* _report.c */
+
+/* tells the zone what the call is now, or was when it is accounted */
+void ngx_http_voicebridge_report(ngx_http_voicebridge_call_t *call);
+
+/* the caller has said something; audio of the agent is on its way */
+void ngx_http_voicebridge_report_heard(ngx_http_voicebridge_call_t *call);
+void ngx_http_voicebridge_report_answer(ngx_http_voicebridge_call_t *call);
 
 
 #define ngx_http_voicebridge_call_log(call)  ((call)->request->connection->log)

@@ -146,6 +146,8 @@ ngx_http_voicebridge_end(ngx_http_voicebridge_call_t *call,
         call->phone_status = e->phone;
     }
 
+    ngx_http_voicebridge_report(call);
+
     ngx_http_voicebridge_end_agent(call, e->agent);
 
     /* also where all should have been played: the way to Twilio is long */
@@ -258,6 +260,8 @@ ngx_http_voicebridge_end_account(ngx_http_voicebridge_call_t *call)
                   ctx->caller_audio / 1000, ctx->caller_audio % 1000,
                   ctx->agent_audio / 1000, ctx->agent_audio % 1000,
                   ctx->interruptions);
+
+    ngx_http_voicebridge_report(call);
 }
 
 

@@ -15,6 +15,8 @@ ngx_int_t ngx_http_voicebridge_outbound_call_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_voicebridge_incoming_call_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_voicebridge_media_stream_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_voicebridge_call_status_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_voicebridge_metrics_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_voicebridge_calls_handler(ngx_http_request_t *r);
 
 
 /* r's context, made when it is not there yet; NULL without memory */
@@ -27,6 +29,17 @@ ngx_int_t ngx_http_voicebridge_add_variables(ngx_conf_t *cf);
 /* makes core's own error pages of an API's location JSON; a postconfiguration
  * hook */
 void ngx_http_voicebridge_add_error_filter(void);
+
+/* counts requests that never become calls, when they are logged; a
+ * postconfiguration hook, for where there is a zone */
+ngx_int_t ngx_http_voicebridge_add_log_handler(ngx_conf_t *cf);
+
+
+/*
+ * What locations for operators have in common: GET and HEAD only, and the
+ * answer is not to be stored.  NGX_OK, or the status to answer with.
+ */
+ngx_int_t ngx_http_voicebridge_view(ngx_http_request_t *r);
 
 
 /*

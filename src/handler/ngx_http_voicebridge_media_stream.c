@@ -37,6 +37,13 @@ ngx_http_voicebridge_media_stream_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    /* also says that whoever refuses from here on is this handler */
+
+    ctx = ngx_http_voicebridge_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (r->method != NGX_HTTP_GET) {
         return NGX_HTTP_NOT_ALLOWED;
     }
@@ -58,10 +65,9 @@ ngx_http_voicebridge_media_stream_handler(ngx_http_request_t *r)
         return NGX_HTTP_BAD_REQUEST;
     }
 
-    ctx = ngx_http_voicebridge_ctx(r);
     n = ngx_http_voicebridge_auth_tokens(r, tokens);
 
-    if (ctx == NULL || n == NGX_ERROR) {
+    if (n == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -316,6 +316,10 @@ ngx_http_voicebridge_merge_location(ngx_conf_t *cf,
         vmcf->fetches = 1;
     }
 
+    if (conf->location->views) {
+        vmcf->views = 1;
+    }
+
     if (conf->location->keys
         && conf->api_keys == NULL && !conf->api_keys_off)
     {

@@ -24,8 +24,9 @@ typedef struct {
 
 
 typedef struct {
-    ngx_rbtree_t                  nonces;
-    ngx_rbtree_node_t             sentinel;
+    ngx_rbtree_t                      nonces;
+    ngx_rbtree_node_t                 sentinel;
+    ngx_http_voicebridge_stats_sh_t  *stats;
 } ngx_http_voicebridge_zone_sh_t;
 
 
@@ -148,6 +149,12 @@ ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     ngx_rbtree_init(&sh->nonces, &sh->sentinel,
                     ngx_http_voicebridge_nonce_insert);
 
+    sh->stats = ngx_http_voicebridge_stats_create(ctx->shpool,
+                                                  shm_zone->shm.size);
+    if (sh->stats == NULL) {
+        return NGX_ERROR;
+    }
+
     len = sizeof(" in voicebridge_zone \"\"") + shm_zone->shm.name.len;
 
     ctx->shpool->log_ctx = ngx_slab_alloc(ctx->shpool, len);
@@ -163,6 +170,17 @@ ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     ctx->shpool->log_nomem = 0;
 
     return NGX_OK;
+}
+
+
+ngx_http_voicebridge_stats_sh_t *
+ngx_http_voicebridge_zone_stats(ngx_shm_zone_t *zone)
+{
+    ngx_http_voicebridge_zone_ctx_t  *ctx;
+
+    ctx = zone->data;
+
+    return ctx->sh->stats;
 }
 
 

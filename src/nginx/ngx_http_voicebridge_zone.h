@@ -10,6 +10,7 @@
 
 
 #include <ngx_http_voicebridge.h>
+#include <ngx_http_voicebridge_stats.h>
 
 
 /* voicebridge_zone name:size; (http only) */
@@ -24,6 +25,11 @@ char *ngx_http_voicebridge_zone_slot(ngx_conf_t *cf, ngx_command_t *cmd,
  */
 ngx_int_t ngx_http_voicebridge_zone_use_nonce(ngx_shm_zone_t *zone,
     u_char *nonce, time_t expiry, ngx_uint_t *full);
+
+
+/* the root of what operators see, in a zone that is in use */
+ngx_http_voicebridge_stats_sh_t *ngx_http_voicebridge_zone_stats(
+    ngx_shm_zone_t *zone);
 
 
 #endif /* _NGX_HTTP_VOICEBRIDGE_ZONE_H_INCLUDED_ */
