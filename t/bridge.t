@@ -87,8 +87,8 @@ __DATA__
 --- test
     my $variables = '{"name":"Zo\u00eb \"<&>\"","price":1.50,"ok":true,'
                     . '"none":null,"big":12345678901234567890,"e":1e3,'
-                    . '"list":["a",2,false],"' . "\x{260e}" . '":"' . "\x{1f600}"
-                    . '","empty":""}';
+                    . '"list":["a",2,false],"' . "\x{260e}" . '":"'
+                    . "\x{1f600}" . '","empty":""}';
 
     my $phone = started(
         session_id        => 'session-1',
@@ -510,7 +510,8 @@ a key was pressed: 7
                        . ' "agent_output_audio_format" : "ulaw_8000",'
                        . ' "user_input_audio_format" : "ulaw_8000",'
                        . ' "new" : [ {} ], "conversation_id" : "conv_2" },'
-                       . "\t\r\n" . '"type":"conversation_initiation_metadata"}');
+                       . "\t\r\n"
+                       . '"type":"conversation_initiation_metadata"}');
 
     # the type last, slashes escaped as PHP does, and one of the others
     $socket->send_text('{"audio_event":{"event_id":"1","audio_base_64":'

@@ -112,7 +112,8 @@ __DATA__
         # HTTP that is none; frames that are none; half a handshake
         syswrite $sock, $n % 4 == 0 ? garbage(1 + rand 300)
                       : $n % 4 == 1 ? $handshake . garbage(1 + rand 300)
-                      : $n % 4 == 2 ? substr $handshake, 0, rand length $handshake
+                      : $n % 4 == 2 ? substr $handshake, 0,
+                                             rand length $handshake
                       :               $handshake . "\x81\xfe\xff\xff"
                                       . garbage(1 + rand 300);
         close $sock;
