@@ -267,7 +267,8 @@ each => 1
     # the caller
 
     ends('quiet', name => 'a stop', phone => sub { $_[0]->stop },
-         after => 'live', code => 1000, agent_code => 1000, reason => 'caller_hung_up',
+         after => 'live', code => 1000, agent_code => 1000,
+         reason => 'caller_hung_up',
          level => 'info', text => 'the caller hung up');
 
     $before = descriptors($pid);
