@@ -17,6 +17,8 @@
 #define NGX_HTTP_VOICEBRIDGE_VERIFY_DEPTH  9
 
 
+static ngx_int_t ngx_http_voicebridge_init_host(ngx_conf_t *cf,
+    ngx_http_upstream_srv_conf_t *us);
 static ngx_uint_t ngx_http_voicebridge_known_host(ngx_str_t *name);
 static ngx_uint_t ngx_http_voicebridge_same_host(ngx_str_t *name,
     const char *host);
@@ -58,9 +60,10 @@ char *
 ngx_http_voicebridge_elevenlabs_url_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
-    char                        *rv;
-    ngx_url_t                    u;
-    ngx_http_voicebridge_url_t  *url;
+    char                          *rv;
+    ngx_url_t                      u;
+    ngx_http_voicebridge_url_t    *url;
+    ngx_http_upstream_srv_conf_t  *uscf;
 
     rv = ngx_http_voicebridge_url_slot(cf, cmd, conf);
 
@@ -80,13 +83,52 @@ ngx_http_voicebridge_elevenlabs_url_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     u.default_port = url->port;
     u.no_resolve = 1;
 
-    if (ngx_parse_url(cf->pool, &u) != NGX_OK
-        || ngx_http_upstream_add(cf, &u, 0) == NULL)
-    {
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
+    uscf = ngx_http_upstream_add(cf, &u, 0);
+    if (uscf == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (uscf->peer.init_upstream == NULL) {
+        uscf->peer.init_upstream = ngx_http_voicebridge_init_host;
+    }
+
     return NGX_CONF_OK;
+}
+
+
+/*
+ * A call that fails must not touch another: no address of such a host is
+ * taken for dead because an attempt failed.  An upstream block of that name,
+ * which may stand further down, has servers and keeps its own max_fails.
+ */
+
+static ngx_int_t
+ngx_http_voicebridge_init_host(ngx_conf_t *cf,
+    ngx_http_upstream_srv_conf_t *us)
+{
+    ngx_uint_t                     implicit;
+    ngx_http_upstream_rr_peer_t   *peer;
+    ngx_http_upstream_rr_peers_t  *peers;
+
+    implicit = us->servers == NULL;
+
+    if (ngx_http_upstream_init_round_robin(cf, us) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (implicit) {
+        peers = us->peer.data;
+
+        for (peer = peers->peer; peer; peer = peer->next) {
+            peer->max_fails = 0;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
