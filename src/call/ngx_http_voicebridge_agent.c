@@ -15,6 +15,8 @@
 #define NGX_HTTP_VOICEBRIDGE_CONVERSATION  "/v1/convai/conversation"
 
 
+static ngx_int_t ngx_http_voicebridge_agent_key(ngx_pool_t *pool,
+    ngx_str_t *key, ngx_str_t *header);
 static ngx_int_t ngx_http_voicebridge_agent_signed_url(
     ngx_http_voicebridge_call_t *call, ngx_str_t *key);
 static void ngx_http_voicebridge_agent_signed_url_done(
@@ -34,8 +36,6 @@ static void ngx_http_voicebridge_agent_closed(
 void
 ngx_http_voicebridge_agent_connect(ngx_http_voicebridge_call_t *call)
 {
-    u_char              *p;
-    ngx_int_t            rc;
     ngx_str_t            key, url, header;
     ngx_http_request_t  *r;
 
@@ -56,9 +56,7 @@ ngx_http_voicebridge_agent_connect(ngx_http_voicebridge_call_t *call)
     }
 
     if (call->conf->elevenlabs_auth == NGX_HTTP_VOICEBRIDGE_AUTH_SIGNED_URL) {
-        rc = ngx_http_voicebridge_agent_signed_url(call, &key);
-
-        if (rc != NGX_OK) {
+        if (ngx_http_voicebridge_agent_signed_url(call, &key) != NGX_OK) {
             goto failed;
         }
 
@@ -74,14 +72,10 @@ ngx_http_voicebridge_agent_connect(ngx_http_voicebridge_call_t *call)
 
     ngx_str_null(&header);
 
-    if (call->conf->elevenlabs_auth == NGX_HTTP_VOICEBRIDGE_AUTH_HEADER) {
-        header.data = ngx_pnalloc(r->pool, sizeof("xi-api-key: ") + key.len);
-        if (header.data == NULL) {
-            goto failed;
-        }
-
-        p = ngx_sprintf(header.data, "xi-api-key: %V", &key);
-        header.len = p - header.data;
+    if (call->conf->elevenlabs_auth == NGX_HTTP_VOICEBRIDGE_AUTH_HEADER
+        && ngx_http_voicebridge_agent_key(r->pool, &key, &header) != NGX_OK)
+    {
+        goto failed;
     }
 
     ngx_http_voicebridge_agent_open(call, &url, &header);
@@ -260,6 +254,22 @@ ngx_http_voicebridge_agent_violation(ngx_http_voicebridge_call_t *call)
 
 
 static ngx_int_t
+ngx_http_voicebridge_agent_key(ngx_pool_t *pool, ngx_str_t *key,
+    ngx_str_t *header)
+{
+    header->data = ngx_pnalloc(pool, sizeof("xi-api-key: ") + key->len);
+    if (header->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    header->len = ngx_sprintf(header->data, "xi-api-key: %V", key)
+                  - header->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
 ngx_http_voicebridge_agent_signed_url(ngx_http_voicebridge_call_t *call,
     ngx_str_t *key)
 {
@@ -271,9 +281,7 @@ ngx_http_voicebridge_agent_signed_url(ngx_http_voicebridge_call_t *call,
         return NGX_ERROR;
     }
 
-    f->header.data = ngx_pnalloc(f->pool, sizeof("xi-api-key: ") + key->len);
-
-    if (f->header.data == NULL
+    if (ngx_http_voicebridge_agent_key(f->pool, key, &f->header) != NGX_OK
         || ngx_http_voicebridge_agent_url(call,
                         NGX_HTTP_VOICEBRIDGE_CONVERSATION "/get-signed-url",
                                           &f->url)
@@ -282,9 +290,6 @@ ngx_http_voicebridge_agent_signed_url(ngx_http_voicebridge_call_t *call,
         ngx_destroy_pool(f->pool);
         return NGX_ERROR;
     }
-
-    f->header.len = ngx_sprintf(f->header.data, "xi-api-key: %V", key)
-                    - f->header.data;
 
     left = call->connecting + call->conf->connect_timeout - ngx_current_msec;
 

@@ -351,14 +351,6 @@ ngx_http_voicebridge_call_phone(ngx_http_voicebridge_call_t *call)
         return 0;
     }
 
-    /* there is no reading up to the end that has been seen already */
-
-    if (call->phone.connection->read->pending_eof && !call->phone.eof) {
-        call->phone.eof = 1;
-        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_CALLER_LOST,
-                                 NULL);
-    }
-
     return 0;
 }
 

@@ -2,9 +2,8 @@
 /*
  * One call: a phone, an agent, and what lies between them.
  *
- *   _call.c   its life: states, events, deadlines
+ *   _call.c   its life: states and events; _timer.c  its deadlines
  *   _agent.c  the way to the agent; _agent_message.c  what it says
- *   _timer.c  deadlines
  *   _phone.c  what the phone says
  *   _media.c  audio, both ways
  *   _end.c    the one way out

@@ -8,7 +8,6 @@
 
 #include <vb_agent_message.h>
 #include <vb_base64.h>
-#include <vb_g711.h>
 #include <vb_twilio_stream.h>
 
 #include <ngx_http_voicebridge_call.h>

@@ -25,6 +25,8 @@ static void ngx_http_voicebridge_phone_media(ngx_http_voicebridge_call_t *call,
     vb_twilio_message_t *m);
 static void ngx_http_voicebridge_phone_start(ngx_http_voicebridge_call_t *call,
     vb_twilio_message_t *m);
+static ngx_int_t ngx_http_voicebridge_phone_names(
+    ngx_http_voicebridge_call_t *call);
 static ngx_int_t ngx_http_voicebridge_phone_plain(ngx_str_t *s);
 static ngx_int_t ngx_http_voicebridge_phone_sids(
     ngx_http_voicebridge_call_t *call, vb_twilio_message_t *m);
@@ -231,19 +233,7 @@ ngx_http_voicebridge_phone_start(ngx_http_voicebridge_call_t *call,
         return;
     }
 
-    if (ngx_http_voicebridge_phone_plain(&ctx->agent_id) != NGX_OK
-        || ngx_http_voicebridge_phone_plain(&ctx->session_id) != NGX_OK
-        || ngx_http_voicebridge_phone_plain(&ctx->direction) != NGX_OK)
-    {
-        /* they go into log lines; who signed them has been looked at */
-
-        ngx_str_null(&ctx->agent_id);
-        ngx_str_null(&ctx->session_id);
-        ngx_str_null(&ctx->direction);
-
-        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_BAD_START,
-                                 "agent_id, session_id or direction has a "
-                                 "control character or more than 256 bytes");
+    if (ngx_http_voicebridge_phone_names(call) != NGX_OK) {
         return;
     }
 
@@ -272,6 +262,34 @@ ngx_http_voicebridge_phone_start(ngx_http_voicebridge_call_t *call,
     call->connecting = ngx_current_msec;
 
     ngx_http_voicebridge_agent_connect(call);
+}
+
+
+/* what goes into log lines; that it is signed has been looked at */
+
+static ngx_int_t
+ngx_http_voicebridge_phone_names(ngx_http_voicebridge_call_t *call)
+{
+    ngx_http_voicebridge_ctx_t  *ctx;
+
+    ctx = call->ctx;
+
+    if (ngx_http_voicebridge_phone_plain(&ctx->agent_id) == NGX_OK
+        && ngx_http_voicebridge_phone_plain(&ctx->session_id) == NGX_OK
+        && ngx_http_voicebridge_phone_plain(&ctx->direction) == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    ngx_str_null(&ctx->agent_id);
+    ngx_str_null(&ctx->session_id);
+    ngx_str_null(&ctx->direction);
+
+    ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_BAD_START,
+                             "agent_id, session_id or direction has a "
+                             "control character or more than 256 bytes");
+
+    return NGX_DECLINED;
 }
 
 

@@ -9,10 +9,18 @@
 #include <ngx_http_voicebridge_call.h>
 
 
+#define ngx_http_voicebridge_left(moment)                                     \
+    ((ngx_msec_int_t) ((moment) - ngx_current_msec))
+
 #define ngx_http_voicebridge_over(moment)                                     \
-    ((ngx_msec_int_t) ((moment) - ngx_current_msec) <= 0)
+    (ngx_http_voicebridge_left(moment) <= 0)
+
+#define ngx_http_voicebridge_sooner(left, moment)                             \
+    ngx_min(left, ngx_http_voicebridge_left(moment))
 
 
+static ngx_msec_int_t ngx_http_voicebridge_call_agent_left(
+    ngx_http_voicebridge_call_t *call);
 static void ngx_http_voicebridge_call_deadlines(
     ngx_http_voicebridge_call_t *call);
 static void ngx_http_voicebridge_call_agent_deadlines(
@@ -46,59 +54,40 @@ ngx_http_voicebridge_call_timer_handler(ngx_event_t *ev)
 void
 ngx_http_voicebridge_call_arm(ngx_http_voicebridge_call_t *call)
 {
-    ngx_msec_t      next, now;
     ngx_msec_int_t  left;
-
-    now = ngx_current_msec;
 
     switch (call->state) {
 
     case NGX_HTTP_VOICEBRIDGE_ACCEPTED:
-        next = call->accepted + call->conf->start_timeout;
+        left = ngx_http_voicebridge_left(call->accepted
+                                         + call->conf->start_timeout);
         break;
 
     case NGX_HTTP_VOICEBRIDGE_CONNECTING:
     case NGX_HTTP_VOICEBRIDGE_INITIATED:
-        next = call->connecting + call->conf->connect_timeout;
+        left = ngx_http_voicebridge_left(call->connecting
+                                         + call->conf->connect_timeout);
         break;
 
     case NGX_HTTP_VOICEBRIDGE_LIVE:
-        next = call->agent.last_read
-               + (call->agent_pinged ? call->conf->agent_timeout
-                                     : call->conf->agent_timeout / 3);
-
-        if (ngx_http_voicebridge_leg_queued(&call->agent)) {
-            next = now + ngx_min((ngx_msec_int_t) (next - now),
-                                 (ngx_msec_int_t)
-                                 (call->agent.last_sent
-                                  + call->conf->agent_timeout - now));
-        }
-
+        left = ngx_http_voicebridge_call_agent_left(call);
         break;
 
     default:
-        next = call->deadline;
+        left = ngx_http_voicebridge_left(call->deadline);
     }
-
-    left = next - now;
 
     if (call->state > NGX_HTTP_VOICEBRIDGE_ACCEPTED
         && call->state < NGX_HTTP_VOICEBRIDGE_DRAINING)
     {
-        left = ngx_min(left, (ngx_msec_int_t)
-                             (call->phone.last_read
-                              + call->conf->stream_timeout - now));
-        left = ngx_min(left, (ngx_msec_int_t)
-                             (call->accepted
-                              + call->conf->max_call_duration - now));
+        left = ngx_http_voicebridge_sooner(left, call->phone.last_read
+                                                 + call->conf->stream_timeout);
+        left = ngx_http_voicebridge_sooner(left, call->accepted
+                                              + call->conf->max_call_duration);
     }
 
     if (call->agent_closing) {
-        left = ngx_min(left, (ngx_msec_int_t) (call->agent_deadline - now));
-    }
-
-    if (call->exiting && call->state == NGX_HTTP_VOICEBRIDGE_LIVE) {
-        left = ngx_min(left, (ngx_msec_int_t) (call->handoff - now));
+        left = ngx_http_voicebridge_sooner(left, call->agent_deadline);
     }
 
     left = ngx_max(left, 1);
@@ -106,7 +95,7 @@ ngx_http_voicebridge_call_arm(ngx_http_voicebridge_call_t *call)
     /* a timer that fires too early finds nothing to do and is set again */
 
     if (call->timer.timer_set) {
-        if ((ngx_msec_int_t) (call->timer.timer.key - now) <= left) {
+        if (ngx_http_voicebridge_left(call->timer.timer.key) <= left) {
             return;
         }
 
@@ -114,6 +103,33 @@ ngx_http_voicebridge_call_arm(ngx_http_voicebridge_call_t *call)
     }
 
     ngx_add_timer(&call->timer, (ngx_msec_t) left);
+}
+
+
+/* what a live call expects of its agent, or has to do with it */
+
+static ngx_msec_int_t
+ngx_http_voicebridge_call_agent_left(ngx_http_voicebridge_call_t *call)
+{
+    ngx_msec_t      timeout;
+    ngx_msec_int_t  left;
+
+    timeout = call->conf->agent_timeout;
+
+    left = ngx_http_voicebridge_left(call->agent.last_read
+                                     + (call->agent_pinged ? timeout
+                                                           : timeout / 3));
+
+    if (ngx_http_voicebridge_leg_queued(&call->agent)) {
+        left = ngx_http_voicebridge_sooner(left, call->agent.last_sent
+                                                 + timeout);
+    }
+
+    if (call->exiting) {
+        left = ngx_http_voicebridge_sooner(left, call->handoff);
+    }
+
+    return left;
 }
 
 

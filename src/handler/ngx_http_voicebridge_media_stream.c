@@ -16,14 +16,18 @@
 #define NGX_HTTP_VOICEBRIDGE_NONCE  16
 
 
-static ngx_table_elt_t *ngx_http_voicebridge_media_stream_header(
-    ngx_http_request_t *r, const char *name);
 static ngx_int_t ngx_http_voicebridge_media_stream_check(
     ngx_http_request_t *r, ngx_str_t *key);
+static ngx_int_t ngx_http_voicebridge_media_stream_upgrade(
+    ngx_http_request_t *r, const char *name, ngx_str_t *value);
 static ngx_int_t ngx_http_voicebridge_media_stream_accept(
     ngx_http_request_t *r, ngx_str_t *key);
-static ngx_int_t ngx_http_voicebridge_media_stream_push(ngx_http_request_t *r,
-    char *name, u_char *value, size_t len);
+
+
+static ngx_str_t  ngx_http_voicebridge_media_stream_protocol =
+                                                     ngx_string("websocket");
+static ngx_str_t  ngx_http_voicebridge_media_stream_version =
+                                                            ngx_string("13");
 
 
 ngx_int_t
@@ -93,7 +97,11 @@ static ngx_int_t
 ngx_http_voicebridge_media_stream_check(ngx_http_request_t *r, ngx_str_t *key)
 {
     u_char            nonce[vb_base64_decoded_length(VB_WS_KEY_LENGTH)];
-    ngx_table_elt_t  *h;
+    ngx_str_t        *value;
+
+    static ngx_str_t  connection = ngx_string("connection");
+    static ngx_str_t  version = ngx_string("sec-websocket-version");
+    static ngx_str_t  name = ngx_string("sec-websocket-key");
 
     if (r->http_version != NGX_HTTP_VERSION_11
         || r->headers_in.upgrade == NULL
@@ -105,54 +113,54 @@ ngx_http_voicebridge_media_stream_check(ngx_http_request_t *r, ngx_str_t *key)
                       "not a WebSocket handshake: this location is for "
                       "Twilio's media stream");
 
-        if (ngx_http_voicebridge_media_stream_push(r, "Upgrade",
-                                                   (u_char *) "websocket",
-                                                   sizeof("websocket") - 1)
-            != NGX_OK)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        return 426;
+        return ngx_http_voicebridge_media_stream_upgrade(r, "Upgrade",
+                                 &ngx_http_voicebridge_media_stream_protocol);
     }
 
-    h = ngx_http_voicebridge_media_stream_header(r, "Connection");
+    value = ngx_http_voicebridge_header(r, &connection);
 
-    if (h == NULL
-        || ngx_strlcasestrn(h->value.data, h->value.data + h->value.len,
+    if (value == NULL
+        || ngx_strlcasestrn(value->data, value->data + value->len,
                             (u_char *) "upgrade", sizeof("upgrade") - 2)
            == NULL)
     {
         return NGX_HTTP_BAD_REQUEST;
     }
 
-    h = ngx_http_voicebridge_media_stream_header(r, "Sec-WebSocket-Version");
+    value = ngx_http_voicebridge_header(r, &version);
 
-    if (h == NULL || h->value.len != 2
-        || ngx_strncmp(h->value.data, "13", 2) != 0)
-    {
-        if (ngx_http_voicebridge_media_stream_push(r, "Sec-WebSocket-Version",
-                                                   (u_char *) "13", 2)
-            != NGX_OK)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        return 426;
+    if (value == NULL || !vb_str_eq(value, "13")) {
+        return ngx_http_voicebridge_media_stream_upgrade(r,
+                                 "Sec-WebSocket-Version",
+                                 &ngx_http_voicebridge_media_stream_version);
     }
 
-    h = ngx_http_voicebridge_media_stream_header(r, "Sec-WebSocket-Key");
+    value = ngx_http_voicebridge_header(r, &name);
 
-    if (h == NULL || h->value.len != VB_WS_KEY_LENGTH
-        || vb_base64_decode(nonce, h->value.data, h->value.len)
+    if (value == NULL || value->len != VB_WS_KEY_LENGTH
+        || vb_base64_decode(nonce, value->data, value->len)
            != NGX_HTTP_VOICEBRIDGE_NONCE)
     {
         return NGX_HTTP_BAD_REQUEST;
     }
 
-    *key = h->value;
+    *key = *value;
 
     return NGX_OK;
+}
+
+
+/* 426 with the header that says what would do */
+
+static ngx_int_t
+ngx_http_voicebridge_media_stream_upgrade(ngx_http_request_t *r,
+    const char *name, ngx_str_t *value)
+{
+    if (ngx_http_voicebridge_add_header(r, name, value) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return 426;
 }
 
 
@@ -160,22 +168,22 @@ static ngx_int_t
 ngx_http_voicebridge_media_stream_accept(ngx_http_request_t *r,
     ngx_str_t *key)
 {
-    u_char     *p;
     ngx_int_t   rc;
+    ngx_str_t   accept;
 
-    p = ngx_pnalloc(r->pool, VB_WS_ACCEPT_LENGTH);
-    if (p == NULL) {
+    accept.len = VB_WS_ACCEPT_LENGTH;
+
+    accept.data = ngx_pnalloc(r->pool, VB_WS_ACCEPT_LENGTH);
+    if (accept.data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    vb_ws_accept(p, key);
+    vb_ws_accept(accept.data, key);
 
-    if (ngx_http_voicebridge_media_stream_push(r, "Upgrade",
-                                               (u_char *) "websocket",
-                                               sizeof("websocket") - 1)
+    if (ngx_http_voicebridge_add_header(r, "Upgrade",
+                                 &ngx_http_voicebridge_media_stream_protocol)
         != NGX_OK
-        || ngx_http_voicebridge_media_stream_push(r, "Sec-WebSocket-Accept",
-                                                  p, VB_WS_ACCEPT_LENGTH)
+        || ngx_http_voicebridge_add_header(r, "Sec-WebSocket-Accept", &accept)
            != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -202,62 +210,6 @@ ngx_http_voicebridge_media_stream_accept(ngx_http_request_t *r,
     }
 
     (void) ngx_tcp_nodelay(r->connection);
-
-    return NGX_OK;
-}
-
-
-static ngx_table_elt_t *
-ngx_http_voicebridge_media_stream_header(ngx_http_request_t *r,
-    const char *name)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return NULL;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == ngx_strlen(name)
-            && ngx_strncasecmp(h[i].key.data, (u_char *) name, h[i].key.len)
-               == 0)
-        {
-            return &h[i];
-        }
-    }
-}
-
-
-static ngx_int_t
-ngx_http_voicebridge_media_stream_push(ngx_http_request_t *r, char *name,
-    u_char *value, size_t len)
-{
-    ngx_table_elt_t  *h;
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memzero(h, sizeof(ngx_table_elt_t));
-
-    h->hash = 1;
-    h->key.len = ngx_strlen(name);
-    h->key.data = (u_char *) name;
-    h->value.len = len;
-    h->value.data = value;
 
     return NGX_OK;
 }

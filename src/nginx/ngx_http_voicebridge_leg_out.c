@@ -17,6 +17,8 @@
     ((out)->frame = (out)->pos = (out)->last = (out)->urgent = (out)->start)
 
 
+static u_char *ngx_http_voicebridge_leg_make(ngx_http_voicebridge_leg_t *leg,
+    ngx_uint_t opcode, u_char *payload, size_t len);
 static ngx_int_t ngx_http_voicebridge_leg_reserve(
     ngx_http_voicebridge_leg_t *leg, size_t size);
 static u_char *ngx_http_voicebridge_leg_overtake(
@@ -72,7 +74,7 @@ ngx_http_voicebridge_leg_urgent(ngx_http_voicebridge_leg_t *leg,
     ngx_uint_t opcode, u_char *data, size_t len)
 {
     size_t   size;
-    u_char  *p, *frame, mask[4], buf[VB_WS_MAX_HEADER + 4096];
+    u_char  *p, *frame, buf[VB_WS_MAX_HEADER + 4096];
 
     if (leg->close_sent || leg->eof || leg->connection == NULL || len > 4096) {
         return NGX_OK;
@@ -86,19 +88,15 @@ ngx_http_voicebridge_leg_urgent(ngx_http_voicebridge_leg_t *leg,
         return NGX_OK;
     }
 
-    if (leg->client && ngx_http_voicebridge_leg_mask(mask) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
     ngx_memcpy(buf + VB_WS_MAX_HEADER, data, len);
 
-    frame = vb_ws_frame(buf + VB_WS_MAX_HEADER, len, opcode,
-                        leg->client ? mask : NULL);
-    size = buf + VB_WS_MAX_HEADER + len - frame;
-
-    if (ngx_http_voicebridge_leg_reserve(leg, size) != NGX_OK) {
+    frame = ngx_http_voicebridge_leg_make(leg, opcode, buf + VB_WS_MAX_HEADER,
+                                          len);
+    if (frame == NULL) {
         return NGX_ERROR;
     }
+
+    size = buf + VB_WS_MAX_HEADER + len - frame;
 
     p = ngx_max(ngx_http_voicebridge_leg_overtake(leg), leg->out.urgent);
 
@@ -116,8 +114,8 @@ ngx_int_t
 ngx_http_voicebridge_leg_close(ngx_http_voicebridge_leg_t *leg,
     ngx_uint_t status, ngx_str_t *reason)
 {
-    size_t   len, size;
-    u_char  *frame, mask[4], buf[VB_WS_MAX_HEADER + VB_WS_MAX_CONTROL];
+    size_t   len;
+    u_char  *frame, buf[VB_WS_MAX_HEADER + VB_WS_MAX_CONTROL];
 
     if (leg->close_sent || leg->eof || leg->connection == NULL) {
         return NGX_OK;
@@ -125,21 +123,16 @@ ngx_http_voicebridge_leg_close(ngx_http_voicebridge_leg_t *leg,
 
     leg->close_sent = 1;
 
-    if (leg->client && ngx_http_voicebridge_leg_mask(mask) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
     len = vb_ws_close_payload(buf + VB_WS_MAX_HEADER, status, reason);
 
-    frame = vb_ws_frame(buf + VB_WS_MAX_HEADER, len, VB_WS_CLOSE,
-                        leg->client ? mask : NULL);
-    size = buf + VB_WS_MAX_HEADER + len - frame;
-
-    if (ngx_http_voicebridge_leg_reserve(leg, size) != NGX_OK) {
+    frame = ngx_http_voicebridge_leg_make(leg, VB_WS_CLOSE,
+                                          buf + VB_WS_MAX_HEADER, len);
+    if (frame == NULL) {
         return NGX_ERROR;
     }
 
-    leg->out.last = ngx_cpymem(leg->out.last, frame, size);
+    leg->out.last = ngx_cpymem(leg->out.last, frame,
+                               buf + VB_WS_MAX_HEADER + len - frame);
 
     return NGX_OK;
 }
@@ -226,6 +219,33 @@ ngx_http_voicebridge_leg_flush(ngx_http_voicebridge_leg_t *leg)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Makes a frame of a payload that has VB_WS_MAX_HEADER bytes before it, and
+ * room for it in the queue; where it begins, or NULL.
+ */
+
+static u_char *
+ngx_http_voicebridge_leg_make(ngx_http_voicebridge_leg_t *leg,
+    ngx_uint_t opcode, u_char *payload, size_t len)
+{
+    u_char  *frame, mask[4];
+
+    if (leg->client && ngx_http_voicebridge_leg_mask(mask) != NGX_OK) {
+        return NULL;
+    }
+
+    frame = vb_ws_frame(payload, len, opcode, leg->client ? mask : NULL);
+
+    if (ngx_http_voicebridge_leg_reserve(leg, payload + len - frame)
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return frame;
 }
 
 
