@@ -4,7 +4,7 @@
  *
  *   _call.c   its life: states and events; _timer.c  its deadlines
  *   _agent.c  the way to the agent; _agent_message.c  what it says
- *   _phone.c  what the phone says
+ *   _phone.c  what the phone says; _phone_start.c  its start
  *   _media.c  audio, both ways
  *   _end.c    the one way out
  *   _report.c what operators see of it
@@ -23,6 +23,7 @@
 
 #include <vb_agent_init.h>
 #include <vb_transcoder.h>
+#include <vb_twilio_stream.h>
 
 
 /* largest message taken from the phone: a start with all its parameters */
@@ -245,6 +246,11 @@ void ngx_http_voicebridge_agent_message(ngx_http_voicebridge_call_t *call,
 /* one message or control frame of the phone */
 void ngx_http_voicebridge_phone_event(ngx_http_voicebridge_call_t *call,
     vb_ws_event_t *ev);
+
+
+/* _phone_start.c: takes what a start brings, checks it, goes for the agent */
+void ngx_http_voicebridge_phone_start(ngx_http_voicebridge_call_t *call,
+    vb_twilio_message_t *m);
 
 
 /* _media.c: each returns NGX_OK; NGX_DECLINED where the audio is no base64;

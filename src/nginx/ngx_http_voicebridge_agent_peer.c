@@ -6,31 +6,19 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <openssl/rand.h>
-
-#include <vb_base64.h>
 #include <ngx_http_voicebridge_agent_peer.h>
-
-
-#define NGX_HTTP_VOICEBRIDGE_KEY_LENGTH  24
 
 
 static ngx_int_t ngx_http_voicebridge_agent_peer_upstream(
     ngx_http_voicebridge_agent_peer_t *peer, ngx_url_t *parsed, ngx_uint_t ssl);
 static ngx_int_t ngx_http_voicebridge_agent_peer_parse_url(
     ngx_http_request_t *r, ngx_url_t *u, ngx_str_t *url, ngx_uint_t *ssl);
-static ngx_int_t ngx_http_voicebridge_agent_peer_request(
-    ngx_http_voicebridge_agent_peer_t *peer, ngx_url_t *u, ngx_str_t *header);
 static ngx_int_t ngx_http_voicebridge_agent_peer_create_request(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_voicebridge_agent_peer_reinit_request(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_voicebridge_agent_peer_process_header(
     ngx_http_request_t *r);
-static void ngx_http_voicebridge_agent_peer_header(ngx_http_request_t *r,
-    ngx_http_voicebridge_agent_peer_t *peer);
-static ngx_int_t ngx_http_voicebridge_agent_peer_check(ngx_http_request_t *r,
-    ngx_http_voicebridge_agent_peer_t *peer);
 static void ngx_http_voicebridge_agent_peer_take_over(ngx_http_request_t *r,
     ngx_http_voicebridge_agent_peer_t *peer);
 static ssize_t ngx_http_voicebridge_agent_peer_recv_once(ngx_connection_t *c,
@@ -229,61 +217,6 @@ ngx_http_voicebridge_agent_peer_parse_url(ngx_http_request_t *r, ngx_url_t *u,
 
 
 static ngx_int_t
-ngx_http_voicebridge_agent_peer_request(
-    ngx_http_voicebridge_agent_peer_t *peer, ngx_url_t *u, ngx_str_t *header)
-{
-    size_t      len;
-    u_char      nonce[16], key[NGX_HTTP_VOICEBRIDGE_KEY_LENGTH];
-    ngx_buf_t  *b;
-    ngx_str_t   host, value;
-
-    static const char  request[] =
-        "GET %s%V HTTP/1.1" CRLF
-        "Host: %V" CRLF
-        "Upgrade: websocket" CRLF
-        "Connection: Upgrade" CRLF
-        "Sec-WebSocket-Key: %V" CRLF
-        "Sec-WebSocket-Version: 13" CRLF
-        "User-Agent: voicebridge" CRLF
-        "%V%s" CRLF;
-
-    if (RAND_bytes(nonce, sizeof(nonce)) != 1) {
-        return NGX_ERROR;
-    }
-
-    (void) vb_base64_encode(key, nonce, sizeof(nonce));
-
-    value.len = sizeof(key);
-    value.data = key;
-
-    vb_ws_accept(peer->accept, &value);
-
-    /* as it was written, with the port where there was one */
-
-    host.data = u->url.data;
-    host.len = u->url.len - u->uri.len;
-
-    len = sizeof(request) + 1 + u->uri.len + host.len + sizeof(key)
-          + header->len + 2;
-
-    b = ngx_create_temp_buf(peer->request->pool, len);
-    if (b == NULL) {
-        return NGX_ERROR;
-    }
-
-    b->last = ngx_slprintf(b->last, b->end, request,
-                           u->uri.len && u->uri.data[0] == '/' ? "" : "/",
-                           &u->uri, &host, &value, header,
-                           header->len ? CRLF : "");
-    b->flush = 1;
-
-    peer->buf = b;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
 ngx_http_voicebridge_agent_peer_create_request(ngx_http_request_t *r)
 {
     ngx_chain_t                        *cl;
@@ -379,76 +312,6 @@ ngx_http_voicebridge_agent_peer_process_header(ngx_http_request_t *r)
     ngx_http_voicebridge_agent_peer_take_over(r, peer);
 
     return NGX_AGAIN;
-}
-
-
-/* a header line that was just parsed, RFC 6455 section 4.1 */
-
-static void
-ngx_http_voicebridge_agent_peer_header(ngx_http_request_t *r,
-    ngx_http_voicebridge_agent_peer_t *peer)
-{
-    ngx_str_t  name, value;
-
-    name.data = r->header_name_start;
-    name.len = r->header_name_end - r->header_name_start;
-
-    value.data = r->header_start;
-    value.len = r->header_end - r->header_start;
-
-#define ngx_http_voicebridge_header_is(literal)                               \
-    (name.len == sizeof(literal) - 1                                          \
-     && ngx_strncasecmp(name.data, (u_char *) literal, name.len) == 0)
-
-    if (ngx_http_voicebridge_header_is("Upgrade")) {
-        peer->upgrade = value.len == sizeof("websocket") - 1
-                        && ngx_strncasecmp(value.data, (u_char *) "websocket",
-                                           value.len)
-                           == 0;
-
-    } else if (ngx_http_voicebridge_header_is("Connection")) {
-        peer->connection_upgrade |=
-            ngx_strlcasestrn(value.data, value.data + value.len,
-                             (u_char *) "upgrade", sizeof("upgrade") - 2)
-            != NULL;
-
-    } else if (ngx_http_voicebridge_header_is("Sec-WebSocket-Accept")) {
-        peer->accepted = value.len == VB_WS_ACCEPT_LENGTH
-                         && ngx_memcmp(value.data, peer->accept, value.len)
-                            == 0;
-
-    } else if (ngx_http_voicebridge_header_is("Sec-WebSocket-Extensions")
-               || ngx_http_voicebridge_header_is("Sec-WebSocket-Protocol"))
-    {
-        peer->extension = 1;
-    }
-}
-
-
-static ngx_int_t
-ngx_http_voicebridge_agent_peer_check(ngx_http_request_t *r,
-    ngx_http_voicebridge_agent_peer_t *peer)
-{
-    if (peer->line.code != NGX_HTTP_SWITCHING_PROTOCOLS) {
-        peer->status = peer->line.code;
-        peer->error = "refused the WebSocket";
-
-        r->upstream->state->status = peer->line.code;
-
-    } else if (!peer->upgrade || !peer->connection_upgrade) {
-        peer->error = "answered 101 without \"Upgrade: websocket\"";
-
-    } else if (!peer->accepted) {
-        peer->error = "sent a wrong Sec-WebSocket-Accept";
-
-    } else if (peer->extension) {
-        peer->error = "chose an extension or subprotocol nobody offered";
-
-    } else {
-        return NGX_OK;
-    }
-
-    return NGX_ERROR;
 }
 
 

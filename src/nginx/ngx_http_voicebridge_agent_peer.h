@@ -78,4 +78,18 @@ void ngx_http_voicebridge_agent_peer_close(
     ngx_http_voicebridge_agent_peer_t *peer);
 
 
+/*
+ * The handshake itself, in agent_handshake.c: makes the request for u with
+ * one more header line where header is not empty (NGX_OK or NGX_ERROR);
+ * takes a header line of the answer that core has just parsed; says whether
+ * the answer is a good 101, else peer->error and peer->status why not.
+ */
+ngx_int_t ngx_http_voicebridge_agent_peer_request(
+    ngx_http_voicebridge_agent_peer_t *peer, ngx_url_t *u, ngx_str_t *header);
+void ngx_http_voicebridge_agent_peer_header(ngx_http_request_t *r,
+    ngx_http_voicebridge_agent_peer_t *peer);
+ngx_int_t ngx_http_voicebridge_agent_peer_check(ngx_http_request_t *r,
+    ngx_http_voicebridge_agent_peer_t *peer);
+
+
 #endif /* _NGX_HTTP_VOICEBRIDGE_AGENT_PEER_H_INCLUDED_ */
