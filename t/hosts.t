@@ -21,7 +21,7 @@ BEGIN {
         if (system("@private[0, 1] mount --bind '$file' /etc/hosts "
                    . '2>/dev/null') != 0)
         {
-            print "1..0 # SKIP no hosts file of its own without root\n";
+            print "1..0 # SKIP cannot mount a hosts file of its own\n";
             exit;
         }
 
