@@ -40,6 +40,7 @@ help:
 	@echo
 	@echo '  make check    two compilers, sanitizers, valgrind, poll; each alone:'
 	@echo '                check-compilers check-sanitize check-valgrind check-poll'
+	@echo '                check-static; check-matrix on three releases of Debian'
 	@echo '  make bench    the load rig and make bench-audio, the resampler'
 	@echo '  make fuzz     every parser for FUZZ_SECONDS=60 each'
 	@echo '  make clean    remove $(BUILD)/'
@@ -195,6 +196,22 @@ SANITIZE_FLAGS = CC=clang \
                          -DNGX_DEBUG_PALLOC=1' \
                  LDFLAGS='$(SANITIZE)'
 
+# the module as a part of nginx: configure --add-module
+check-static: check-deps build
+	@CC='$(CC)' CFLAGS='$(CFLAGS)' LDFLAGS='$(LDFLAGS)' STATIC=yes \
+		NGINX_CONFIGURE='$(CHECK_CONFIGURE)' \
+		tools/configure $(BUILD)/static $(CHECK_SRC)
+	@$(submake) $(if $(V),,-s) -C $(BUILD)/static -f objs/Makefile binary
+	@TEST_NGINX_BINARY='$(abspath $(BUILD)/static/objs/nginx)' \
+		TEST_NGINX_LOAD_MODULES='' \
+		$(MAKE) --no-print-directory \
+		TESTS='$(or $(TESTS),$(wildcard t/*.t))' run-tests
+
+# Debian's nginx of several releases, each in a bare system of its own
+check-matrix:
+	@tools/deps bare
+	@tools/matrix $(BUILD)/bare $(SUITES)
+
 check-sanitize: check-deps
 	@ASAN_OPTIONS=detect_leaks=0 \
 		$(CHECK) BUILD=$(BUILD)/sanitize $(SANITIZE_FLAGS) nginx
@@ -216,8 +233,8 @@ check-valgrind: check-deps build
 		$(MAKE) --no-print-directory \
 		TESTS='$(or $(TESTS),$(VALGRIND_TESTS))' run-tests
 
-.PHONY: check check-deps check-compilers check-poll check-sanitize \
-	check-valgrind nginx
+.PHONY: check check-deps check-compilers check-matrix check-poll \
+	check-sanitize check-static check-valgrind nginx
 
 
 # fuzzing: fuzz/fuzz_NAME.c with seeds in fuzz/seeds/NAME/

@@ -22,9 +22,11 @@ our @EXPORT_OK = qw( adapt );
 sub adapt ($conf, $to) {
     my $dir = $to->{dir};
 
-    $conf =~ s{^(\s*load_module\s+)\S*ngx_http_voicebridge_module\.so;}
-              {$1$to->{module};}m
-        or $conf = "load_module $to->{module};\n$conf";
+    my $load = $to->{module} eq '' ? '' : "load_module $to->{module};";
+
+    $conf =~ s{^\s*load_module\s+\S*ngx_http_voicebridge_module\.so;}
+              {$load}m
+        or $conf = "$load\n$conf";
 
     $conf = _top($conf, 'pid', "$dir/nginx.pid");
 
