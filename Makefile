@@ -34,6 +34,7 @@ help:
 	@echo
 	@echo '  make deps     install what building, testing and the demo need'
 	@echo '  make build    $(MODULE)'
+	@echo '                and $(BUILD)/voicebridge, the command-line tool;'
 	@echo '                NGINX_SRC=dir against that nginx source, CC=clang'
 	@echo '  make install  the module and what belongs to it: DESTDIR, PREFIX'
 	@echo '  make package  a source archive and a Debian package of the last commit'
@@ -62,7 +63,7 @@ CONFIGURED_BY = $(CC) $(CFLAGS) $(LDFLAGS) $(NGINX_SRC) $(NGINX_CONFIGURE) \
 
 NGINX_TREE = $(if $(NGINX_SRC),$(NGINX_SRC),/usr/share/nginx/src)
 
-build: $(MODULE)
+build: $(MODULE) $(BUILD)/voicebridge
 
 .PHONY: build
 
@@ -122,6 +123,35 @@ unit: $(UNITS)
 .PHONY: unit
 
 -include $(PURE_OBJS:.o=.d) $(UNITS:=.d)
+
+
+# the command-line tool; all of it but main() is an archive, for its tests
+
+TOOL_SRCS = $(wildcard tool/*.c)
+TOOL_OBJS = $(TOOL_SRCS:tool/%.c=$(BUILD)/tool/%.o)
+
+TOOL_CFLAGS = $(PURE_CFLAGS) -Itool -D_GNU_SOURCE \
+              -DVB_TOOL_VERSION='"$(VERSION)"'
+
+TOOL_LIBS = -lcurl -lssl $(PURE_LIBS)
+
+$(BUILD)/tool/%.o: tool/%.c $(BUILD)/configured-by
+	@mkdir -p $(@D)
+	$(quiet)$(CC) $(CFLAGS) $(TOOL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/tool/libtool.a: $(filter-out %/vb_main.o,$(TOOL_OBJS))
+	@rm -f $@
+	@$(AR) rcs $@ $^
+
+$(BUILD)/voicebridge: $(BUILD)/tool/vb_main.o $(BUILD)/tool/libtool.a \
+		$(BUILD)/pure/libvb.a
+	$(quiet)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(TOOL_LIBS)
+
+tool: $(BUILD)/voicebridge
+
+.PHONY: tool
+
+-include $(TOOL_OBJS:.o=.d)
 
 
 # tests: t/lib/run bounds each file's time and ends what it leaves behind
@@ -297,12 +327,17 @@ bench-audio: $(BUILD)/bench_audio
 MODULES_PATH ?= $(PREFIX)/lib/nginx/modules
 DOC_PATH ?= $(PREFIX)/share/doc/voicebridge
 MAN_PATH ?= $(PREFIX)/share/man
+COMPLETION_PATH ?= $(PREFIX)/share/bash-completion/completions
 
 DOCS = $(wildcard README.md CHANGES LICENSE nginx.conf.example docs/*.md)
 MAN = $(wildcard docs/*.8 docs/*.7 docs/*.5 docs/*.1)
 
 install: build
 	install -d $(DESTDIR)$(MODULES_PATH) $(DESTDIR)$(DOC_PATH)
+	install -D -m 755 $(BUILD)/voicebridge \
+		$(DESTDIR)$(PREFIX)/bin/voicebridge
+	install -D -m 644 tool/voicebridge.bash \
+		$(DESTDIR)$(COMPLETION_PATH)/voicebridge
 	install -m 644 $(MODULE) $(DESTDIR)$(MODULES_PATH)/
 	install -m 644 $(DOCS) $(DESTDIR)$(DOC_PATH)/
 	$(foreach page,$(MAN),install -D -m 644 $(page) \

@@ -71,7 +71,10 @@ my @pure = grep { m{^src/(?:audio|wire|twilio|elevenlabs|api)/} }
 is_list([ grep { read_file($_) =~ /^\s*#\s*include\s*[<"]ngx_/m } @pure ], [],
         'the rooms below nginx include none of its headers');
 
-my @all = (@{$tree{c}}, @{$tree{h}});
+is_list([ grep { read_file($_) =~ /^\s*#\s*include\s*[<"]ngx_/m }
+               glob 'tool/*.[ch]' ], [], 'nor does the tool');
+
+my @all = (@{$tree{c}}, @{$tree{h}}, glob 'tool/*.[ch]');
 
 is_list([ grep { read_file($_) =~ /^.{81}|\t|[ \t]$/m } @all ], [],
         'no line has more than 80 columns, a tab or a blank at its end');

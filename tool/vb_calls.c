@@ -1,0 +1,269 @@
+
+/*
+ * {"live": [call, ...], "recent": [call, ...]} over yajl: whatever else a
+ * call may have in it is passed over.
+ */
+
+
+#include <vb_calls.h>
+
+#include <stdlib.h>
+#include <yajl/yajl_parse.h>
+
+
+/* an array in the root's object, and in it the object of a call */
+#define VB_CALLS_DEPTH  3
+
+
+typedef struct {
+    vb_calls_pt              each;
+    void                    *data;
+
+    unsigned                 depth;
+    unsigned                 lists;    /* arrays that have been seen */
+    char                     key[32];
+
+    char                     call_sid[40];
+    char                     state[32];
+    char                     status[32];
+    vb_progress_of_call_t    progress;
+} vb_calls_t;
+
+
+static int vb_calls_open(void *ctx);
+static int vb_calls_open_array(void *ctx);
+static int vb_calls_close(void *ctx);
+static int vb_calls_close_map(void *ctx);
+static int vb_calls_key(void *ctx, const u_char *data, size_t len);
+static int vb_calls_string(void *ctx, const u_char *data, size_t len);
+static int vb_calls_number(void *ctx, const char *data, size_t len);
+static void vb_calls_copy(char *dst, size_t size, const void *data,
+    size_t len);
+static void vb_calls_one(vb_calls_t *c);
+static const char *vb_calls_state(const char *name);
+
+
+static yajl_callbacks  vb_calls_callbacks = {
+    .yajl_number = vb_calls_number,
+    .yajl_string = vb_calls_string,
+    .yajl_start_map = vb_calls_open,
+    .yajl_map_key = vb_calls_key,
+    .yajl_end_map = vb_calls_close_map,
+    .yajl_start_array = vb_calls_open_array,
+    .yajl_end_array = vb_calls_close
+};
+
+
+int
+vb_calls_read(const vb_str_t *body, vb_calls_pt each, void *data)
+{
+    int          rc;
+    vb_calls_t   c;
+    yajl_handle  yajl;
+
+    memset(&c, 0, sizeof(vb_calls_t));
+    c.each = each;
+    c.data = data;
+
+    yajl = yajl_alloc(&vb_calls_callbacks, NULL, &c);
+
+    if (yajl == NULL) {
+        vb_die(VB_EXIT_SERVER, "no memory");
+    }
+
+    rc = VB_ERROR;
+
+    if (yajl_parse(yajl, body->data, body->len) == yajl_status_ok
+        && yajl_complete_parse(yajl) == yajl_status_ok
+        && c.lists)
+    {
+        rc = VB_OK;
+    }
+
+    yajl_free(yajl);
+
+    return rc;
+}
+
+
+static int
+vb_calls_open(void *ctx)
+{
+    vb_calls_t  *c = ctx;
+
+    if (++c->depth == VB_CALLS_DEPTH) {
+        memset(c->call_sid, 0, sizeof(c->call_sid));
+        memset(c->state, 0, sizeof(c->state));
+        memset(c->status, 0, sizeof(c->status));
+        memset(&c->progress, 0, sizeof(vb_progress_of_call_t));
+        c->progress.duration = -1;
+    }
+
+    return 1;
+}
+
+
+static int
+vb_calls_open_array(void *ctx)
+{
+    vb_calls_t  *c = ctx;
+
+    if (++c->depth == VB_CALLS_DEPTH - 1) {
+        c->lists++;
+    }
+
+    return 1;
+}
+
+
+static int
+vb_calls_close(void *ctx)
+{
+    vb_calls_t  *c = ctx;
+
+    c->depth--;
+
+    return 1;
+}
+
+
+static int
+vb_calls_close_map(void *ctx)
+{
+    vb_calls_t  *c = ctx;
+
+    if (c->depth-- == VB_CALLS_DEPTH && c->call_sid[0]) {
+        vb_calls_one(c);
+    }
+
+    return 1;
+}
+
+
+static int
+vb_calls_key(void *ctx, const u_char *data, size_t len)
+{
+    vb_calls_t  *c = ctx;
+
+    if (c->depth == VB_CALLS_DEPTH) {
+        vb_calls_copy(c->key, sizeof(c->key), data, len);
+    }
+
+    return 1;
+}
+
+
+static int
+vb_calls_string(void *ctx, const u_char *data, size_t len)
+{
+    vb_calls_t  *c = ctx;
+
+    if (c->depth != VB_CALLS_DEPTH) {
+        return 1;
+    }
+
+    if (strcmp(c->key, "call_sid") == 0) {
+        vb_calls_copy(c->call_sid, sizeof(c->call_sid), data, len);
+
+    } else if (strcmp(c->key, "state") == 0) {
+        vb_calls_copy(c->state, sizeof(c->state), data, len);
+
+    } else if (strcmp(c->key, "status") == 0) {
+        vb_calls_copy(c->status, sizeof(c->status), data, len);
+
+    } else if (strcmp(c->key, "end_reason") == 0) {
+        vb_calls_copy(c->progress.reason, sizeof(c->progress.reason), data,
+                      len);
+
+    } else if (strcmp(c->key, "error") == 0) {
+        vb_calls_copy(c->progress.error, sizeof(c->progress.error), data,
+                      len);
+    }
+
+    return 1;
+}
+
+
+static int
+vb_calls_number(void *ctx, const char *data, size_t len)
+{
+    char         buf[40];
+    vb_calls_t  *c = ctx;
+
+    if (c->depth == VB_CALLS_DEPTH && strcmp(c->key, "duration") == 0) {
+        vb_calls_copy(buf, sizeof(buf), data, len);
+        c->progress.duration = strtod(buf, NULL) * 1000;
+    }
+
+    return 1;
+}
+
+
+static void
+vb_calls_copy(char *dst, size_t size, const void *data, size_t len)
+{
+    len = vb_min(len, size - 1);
+
+    memcpy(dst, data, len);
+    dst[len] = '\0';
+}
+
+
+/*
+ * A call that had a stream has an end_reason; one that never was answered may
+ * have Twilio's status alone.
+ */
+
+static void
+vb_calls_one(vb_calls_t *c)
+{
+    vb_progress_of_call_t  *p;
+
+    p = &c->progress;
+    p->state = vb_calls_state(c->state);
+
+    if (p->reason[0]) {
+        p->outcome = vb_outcome_of((u_char *) p->reason, strlen(p->reason));
+
+    } else if (c->status[0]) {
+        p->outcome = vb_outcome_of((u_char *) c->status, strlen(c->status));
+
+        if (p->outcome == VB_OUTCOME_BROKEN) {
+            p->outcome = VB_OUTCOME_NONE;
+        }
+
+        vb_calls_copy(p->reason, sizeof(p->reason), c->status,
+                      strlen(c->status));
+    }
+
+    /* its status is there before the stream's own end */
+
+    if (p->outcome != VB_OUTCOME_NONE && c->state[0]
+        && strcmp(c->state, "ended") != 0
+        && p->outcome == VB_OUTCOME_COMPLETED)
+    {
+        p->outcome = VB_OUTCOME_NONE;
+    }
+
+    c->each(c->data, c->call_sid, p);
+}
+
+
+static const char *
+vb_calls_state(const char *name)
+{
+    size_t  i;
+
+    static const char *const  states[] = {
+        "queued", "initiated", "ringing", "answered", "accepted", "connecting",
+        "live", "ending", "ended"
+    };
+
+    for (i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        if (strcmp(states[i], name) == 0) {
+            return states[i];
+        }
+    }
+
+    return "there";
+}

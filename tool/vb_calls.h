@@ -1,0 +1,20 @@
+
+/* The answer of voicebridge_calls, read call by call */
+
+
+#ifndef _VB_CALLS_H_INCLUDED_
+#define _VB_CALLS_H_INCLUDED_
+
+
+#include <vb_outcome.h>
+
+
+typedef void (*vb_calls_pt)(void *data, const char *call_sid,
+    const vb_progress_of_call_t *progress);
+
+
+/* VB_OK, or VB_ERROR: it is no such answer */
+int vb_calls_read(const vb_str_t *body, vb_calls_pt each, void *data);
+
+
+#endif /* _VB_CALLS_H_INCLUDED_ */

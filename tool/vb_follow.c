@@ -1,0 +1,474 @@
+
+/*
+ * Calls that are going on, and who is asked for them: the server for all at
+ * once, or Twilio for each.
+ */
+
+
+#include <vb_follow.h>
+#include <vb_calls.h>
+#include <vb_json.h>
+
+#include <stdlib.h>
+
+
+/* questions to Twilio at a time */
+#define VB_FOLLOW_MAX_ASKED  16
+
+
+struct vb_follow_s {
+    vb_http_t               *http;
+    const vb_settings_t     *settings;
+    vb_follow_conf_t         conf;
+    vb_follow_pt             handler;
+    void                    *ctx;
+
+    vb_followed_t           *calls;
+    size_t                   ncalls;
+
+    size_t                   asked;    /* questions without an answer yet */
+    int64_t                  due;      /* of the next one to the server */
+    unsigned                 checked:1;
+    unsigned                 good:1;
+    char                     error[320];
+};
+
+
+static void vb_follow_ask_server(vb_follow_t *f);
+static void vb_follow_server_answer(void *data, const vb_http_answer_t *a);
+static void vb_follow_server_call(void *data, const char *call_sid,
+    const vb_progress_of_call_t *progress);
+static void vb_follow_missing(vb_follow_t *f);
+static void vb_follow_ask_twilio(vb_follow_t *f, vb_followed_t *call);
+static void vb_follow_twilio_answer(void *data, const vb_http_answer_t *a);
+static int vb_follow_twilio_read(const vb_str_t *body,
+    vb_progress_of_call_t *progress);
+static void vb_follow_tell(vb_follow_t *f, vb_followed_t *call,
+    const vb_progress_of_call_t *progress);
+static void vb_follow_end(vb_follow_t *f, vb_followed_t *call,
+    vb_outcome_t outcome, const char *reason);
+static void vb_follow_bad(vb_follow_t *f, const vb_http_answer_t *a);
+
+
+void
+vb_follow_configure(vb_follow_conf_t *conf, const char *how)
+{
+    if (how == NULL || strcmp(how, "calls") == 0) {
+        conf->how = VB_FOLLOW_CALLS;
+        return;
+    }
+
+    if (strcmp(how, "none") == 0) {
+        conf->how = VB_FOLLOW_NONE;
+        return;
+    }
+
+    if (strcmp(how, "twilio") != 0) {
+        vb_die(VB_EXIT_USAGE, "--follow wants calls, twilio or none, not "
+               "\"%s\"", how);
+    }
+
+    conf->how = VB_FOLLOW_TWILIO;
+    conf->account_sid = getenv("TWILIO_ACCOUNT_SID");
+    conf->auth_token = getenv("TWILIO_AUTH_TOKEN");
+
+    if (conf->account_sid == NULL || conf->auth_token == NULL) {
+        vb_die(VB_EXIT_USAGE, "--follow twilio wants TWILIO_ACCOUNT_SID and "
+               "TWILIO_AUTH_TOKEN in the environment");
+    }
+}
+
+
+vb_follow_t *
+vb_follow_create(vb_http_t *http, const vb_settings_t *s,
+    const vb_follow_conf_t *conf, vb_follow_pt handler, void *ctx)
+{
+    vb_follow_t  *f;
+
+    f = vb_alloc(sizeof(vb_follow_t));
+
+    f->http = http;
+    f->settings = s;
+    f->conf = *conf;
+    f->handler = handler;
+    f->ctx = ctx;
+
+    return f;
+}
+
+
+void
+vb_follow_add(vb_follow_t *f, vb_followed_t *call)
+{
+    call->follow = f;
+    call->since = vb_now();
+    call->due = call->since + f->conf.poll;
+    call->seen = 0;
+    call->told = 0;
+    call->asked = 0;
+
+    if (f->calls == NULL) {
+        f->due = call->due;
+    }
+
+    call->next = f->calls;
+    f->calls = call;
+    f->ncalls++;
+}
+
+
+int64_t
+vb_follow_run(vb_follow_t *f)
+{
+    int64_t         now, wait;
+    vb_followed_t  *call, *next;
+
+    now = vb_now();
+    wait = f->conf.poll;
+
+    if (f->calls == NULL) {
+        return wait;
+    }
+
+    if (f->conf.how == VB_FOLLOW_CALLS) {
+
+        if (f->asked) {
+            return wait;
+        }
+
+        if (f->due <= now) {
+            vb_follow_ask_server(f);
+            return wait;
+        }
+
+        return f->due - now;
+    }
+
+    for (call = f->calls; call; call = next) {
+        next = call->next;
+
+        if (call->asked) {
+            continue;
+        }
+
+        if (now - call->since > f->conf.call_timeout) {
+            vb_follow_end(f, call, VB_OUTCOME_UNKNOWN, "still going on");
+            continue;
+        }
+
+        if (call->due > now) {
+            wait = vb_min(wait, call->due - now);
+
+        } else if (f->asked < VB_FOLLOW_MAX_ASKED) {
+            vb_follow_ask_twilio(f, call);
+        }
+    }
+
+    return wait;
+}
+
+
+const char *
+vb_follow_error(const vb_follow_t *f)
+{
+    return f->error[0] ? f->error : NULL;
+}
+
+
+int
+vb_follow_check(vb_follow_t *f)
+{
+    if (f->conf.how != VB_FOLLOW_CALLS) {
+        return VB_OK;
+    }
+
+    f->checked = 0;
+    vb_follow_ask_server(f);
+
+    while (!f->checked) {
+        vb_http_run(f->http, 1000, -1);
+    }
+
+    return f->good ? VB_OK : VB_ERROR;
+}
+
+
+static void
+vb_follow_ask_server(vb_follow_t *f)
+{
+    vb_text_t           url;
+    const char         *headers[2];
+    vb_text_t           key;
+    vb_http_request_t   request;
+
+    memset(&request, 0, sizeof(vb_http_request_t));
+    memset(&url, 0, sizeof(vb_text_t));
+    memset(&key, 0, sizeof(vb_text_t));
+
+    vb_settings_url(f->settings, f->settings->calls_path, &url);
+
+    /* one call is asked for alone: the server has less to tell */
+
+    if (f->ncalls == 1) {
+        vb_text_printf(&url, "?sid=%s", f->calls->call_sid);
+    }
+
+    headers[0] = NULL;
+    headers[1] = NULL;
+
+    if (f->settings->key) {
+        vb_text_printf(&key, "X-API-Key: %s", f->settings->key);
+        headers[0] = (char *) key.data;
+    }
+
+    request.url = (char *) url.data;
+    request.headers = headers;
+    request.userpwd = f->settings->calls_auth;
+    request.timeout = f->settings->timeout;
+
+    f->asked++;
+    vb_http_send(f->http, &request, vb_follow_server_answer, f);
+
+    vb_text_free(&url);
+    vb_text_free(&key);
+}
+
+
+static void
+vb_follow_server_answer(void *data, const vb_http_answer_t *a)
+{
+    vb_follow_t    *f = data;
+    vb_followed_t  *call;
+
+    f->asked--;
+    f->due = vb_now() + f->conf.poll;
+    f->checked = 1;
+    f->good = 0;
+
+    for (call = f->calls; call; call = call->next) {
+        call->told = 0;
+    }
+
+    if (a->status == 200
+        && vb_calls_read(&a->body, vb_follow_server_call, f) == VB_OK)
+    {
+        f->good = 1;
+        f->error[0] = '\0';
+        vb_follow_missing(f);
+        return;
+    }
+
+    vb_follow_bad(f, a);
+}
+
+
+static void
+vb_follow_server_call(void *data, const char *call_sid,
+    const vb_progress_of_call_t *progress)
+{
+    vb_follow_t    *f = data;
+    vb_followed_t  *call;
+
+    for (call = f->calls; call; call = call->next) {
+
+        if (strcmp(call->call_sid, call_sid) == 0) {
+            call->seen = 1;
+            call->told = 1;
+            vb_follow_tell(f, call, progress);
+            return;
+        }
+    }
+}
+
+
+/*
+ * Those the server does not tell of: not answered yet, or over for so long
+ * that it has forgotten them.
+ */
+
+static void
+vb_follow_missing(vb_follow_t *f)
+{
+    int64_t         now, age;
+    vb_followed_t  *call, *next;
+
+    now = vb_now();
+
+    for (call = f->calls; call; call = next) {
+        next = call->next;
+        age = now - call->since;
+
+        if (call->told) {
+            if (age > f->conf.call_timeout) {
+                vb_follow_end(f, call, VB_OUTCOME_UNKNOWN, "still going on");
+            }
+
+            continue;
+        }
+
+        /* one that was added while the question was under way waits */
+
+        if (call->seen) {
+            vb_follow_end(f, call, VB_OUTCOME_COMPLETED, "ended");
+
+        } else if (age > f->conf.answer_timeout) {
+            vb_follow_end(f, call, VB_OUTCOME_NO_ANSWER, "never connected");
+        }
+    }
+}
+
+
+static void
+vb_follow_ask_twilio(vb_follow_t *f, vb_followed_t *call)
+{
+    vb_text_t          url, userpwd;
+    vb_http_request_t  request;
+
+    memset(&request, 0, sizeof(vb_http_request_t));
+    memset(&url, 0, sizeof(vb_text_t));
+    memset(&userpwd, 0, sizeof(vb_text_t));
+
+    vb_text_printf(&url, "%s/2010-04-01/Accounts/%s/Calls/%s.json",
+                   f->conf.twilio_url, f->conf.account_sid, call->call_sid);
+    vb_text_printf(&userpwd, "%s:%s", f->conf.account_sid,
+                   f->conf.auth_token);
+
+    request.url = (char *) url.data;
+    request.userpwd = (char *) userpwd.data;
+    request.timeout = f->settings->timeout;
+
+    call->asked = 1;
+    f->asked++;
+
+    vb_http_send(f->http, &request, vb_follow_twilio_answer, call);
+
+    vb_text_free(&url);
+    vb_text_free(&userpwd);
+}
+
+
+static void
+vb_follow_twilio_answer(void *data, const vb_http_answer_t *a)
+{
+    vb_follow_t            *f;
+    vb_followed_t          *call = data;
+    vb_progress_of_call_t   progress;
+
+    f = call->follow;
+
+    f->asked--;
+    call->asked = 0;
+    call->due = vb_now() + f->conf.poll;
+
+    memset(&progress, 0, sizeof(vb_progress_of_call_t));
+
+    if (a->status == 200
+        && vb_follow_twilio_read(&a->body, &progress) == VB_OK)
+    {
+        f->error[0] = '\0';
+        vb_follow_tell(f, call, &progress);
+        return;
+    }
+
+    vb_follow_bad(f, a);
+
+    if (a->status == 404) {
+        vb_follow_end(f, call, VB_OUTCOME_UNKNOWN, "Twilio has no such call");
+    }
+}
+
+
+static int
+vb_follow_twilio_read(const vb_str_t *body, vb_progress_of_call_t *progress)
+{
+    size_t           n, offset;
+    int64_t          seconds;
+    const char      *error;
+    vb_json_value_t  values[2];
+
+    static const vb_json_field_t  fields[] = {
+        { VB_JSON_ROOT, vb_str("status") },
+        { VB_JSON_ROOT, vb_str("duration") }
+    };
+
+    if (vb_json_select(body, fields, 2, values, &error, &offset) != VB_OK
+        || values[0].type != VB_JSON_STRING)
+    {
+        return VB_ERROR;
+    }
+
+    n = vb_json_print((u_char *) progress->reason,
+                      sizeof(progress->reason) - 1, &values[0].text);
+    progress->reason[n] = '\0';
+
+    progress->outcome = vb_outcome_of((u_char *) progress->reason, n);
+    progress->state = progress->reason;
+
+    /* a status that Twilio has not had so far */
+
+    if (progress->outcome == VB_OUTCOME_BROKEN) {
+        progress->outcome = VB_OUTCOME_NONE;
+    }
+
+    progress->duration = -1;
+
+    if (vb_json_integer(&values[1], &seconds) == VB_OK) {
+        progress->duration = seconds * 1000;
+    }
+
+    return VB_OK;
+}
+
+
+static void
+vb_follow_tell(vb_follow_t *f, vb_followed_t *call,
+    const vb_progress_of_call_t *progress)
+{
+    vb_followed_t  **p;
+
+    if (progress->outcome != VB_OUTCOME_NONE) {
+
+        for (p = &f->calls; *p != call; p = &(*p)->next) { /* void */ }
+
+        *p = call->next;
+        f->ncalls--;
+    }
+
+    f->handler(f->ctx, call, progress);
+}
+
+
+static void
+vb_follow_end(vb_follow_t *f, vb_followed_t *call, vb_outcome_t outcome,
+    const char *reason)
+{
+    vb_progress_of_call_t  progress;
+
+    memset(&progress, 0, sizeof(vb_progress_of_call_t));
+
+    progress.outcome = outcome;
+    progress.state = "ended";
+    progress.duration = -1;
+    snprintf(progress.reason, sizeof(progress.reason), "%s", reason);
+
+    vb_follow_tell(f, call, &progress);
+}
+
+
+static void
+vb_follow_bad(vb_follow_t *f, const vb_http_answer_t *a)
+{
+    const char  *who;
+
+    who = f->conf.how == VB_FOLLOW_CALLS ? f->settings->calls_path : "Twilio";
+
+    if (a->status) {
+        snprintf(f->error, sizeof(f->error), "%s answers %ld%s", who,
+                 a->status, a->status == 200 ? " without a list of calls"
+                            : a->status == 403 ? ": this machine may not ask"
+                            : a->status == 503 ? ": is there a "
+                                                 "voicebridge_zone?" : "");
+    } else {
+        snprintf(f->error, sizeof(f->error), "%s: %s", who, a->error);
+    }
+}
