@@ -256,6 +256,13 @@ static ngx_command_t  ngx_http_voicebridge_commands[] = {
       offsetof(ngx_http_voicebridge_loc_conf_t, max_message_size),
       &ngx_http_voicebridge_size },
 
+    { ngx_string("voicebridge_uplink_frame"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_voicebridge_uplink_frame_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("voicebridge_ssl_verify"),
       NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,

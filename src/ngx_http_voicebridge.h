@@ -95,6 +95,8 @@ typedef struct {
     ngx_msec_t                  max_call_duration;
     time_t                      token_lifetime;
     size_t                      max_message_size;
+    size_t                      uplink_frame;      /* mu-law joined to one
+                                                      message, 0: none is */
 
     ngx_flag_t                  log_transcripts;
     ngx_flag_t                  shutdown_handoff;

@@ -192,6 +192,7 @@ __DATA__
         token_lifetime          => '10m',
         max_call_duration       => '2h',
         max_message_size        => '1m',
+        uplink_frame            => '60ms',
         ssl_verify              => 'off',
         ssl_trusted_certificate => "$ENV{TEST_NGINX_CERTIFICATES}/ca.crt",
         fallback_twiml          => '<Say>$arg_x</Say>',
@@ -271,6 +272,13 @@ __DATA__
     {
         refused("voicebridge_$flag maybe;", '', 'must be "on" or "off"');
     }
+
+    taken("voicebridge_uplink_frame $_;", '')
+        for qw( 20ms 40ms 60ms 100ms );
+
+    refused("voicebridge_uplink_frame $_;", '',
+            'must be "20ms", "40ms", "60ms" or "100ms"')
+        for qw( 0 20 10ms 30ms 80ms 0.1s 100MS x ), "''";
 
     refused('voicebridge_elevenlabs_auth token;', '',
             'must be "signed_url", "header" or "none"');

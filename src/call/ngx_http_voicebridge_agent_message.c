@@ -149,7 +149,7 @@ ngx_http_voicebridge_agent_metadata(ngx_http_voicebridge_call_t *call,
                   &call->ctx->call_sid, id, &m->input_format,
                   &m->output_format);
 
-    return ngx_http_voicebridge_media_early(call);
+    return ngx_http_voicebridge_media_early(call, 0);
 }
 
 

@@ -446,7 +446,7 @@ ngx_http_voicebridge_call_queues(ngx_http_voicebridge_call_t *call)
     }
 
     if (rc == NGX_OK && call->state == NGX_HTTP_VOICEBRIDGE_LIVE) {
-        rc = ngx_http_voicebridge_media_early(call);
+        rc = ngx_http_voicebridge_media_early(call, 0);
     }
 
     if (rc != NGX_OK) {

@@ -32,6 +32,9 @@
 /* caller audio kept while the agent is not ready, bytes of mu-law: 16 s */
 #define NGX_HTTP_VOICEBRIDGE_EARLY_AUDIO    131072
 
+/* how long part of a frame waits for a phone that is silent: ms */
+#define NGX_HTTP_VOICEBRIDGE_JOIN_TIMEOUT   200
+
 /* playing out, beyond the time that is known to be queued; the closing
  * handshake; a redirected call's own end: ms */
 #define NGX_HTTP_VOICEBRIDGE_DRAIN_MARGIN   5000
@@ -129,10 +132,14 @@ typedef struct {
 
     /* caller to agent */
     vb_transcoder_t                    uplink;
-    u_char                            *early;      /* mu-law, or NULL */
+    u_char                            *early;      /* mu-law that came before
+                                                      it could be sent, or is
+                                                      to be joined; or NULL */
     size_t                             early_pos;
     size_t                             early_last;
     size_t                             early_size;
+    ngx_msec_t                         joined;     /* when the last of it
+                                                      came */
     uint64_t                           caller_bytes;   /* mu-law */
 
     /* agent to caller */
@@ -260,8 +267,17 @@ void ngx_http_voicebridge_phone_start(ngx_http_voicebridge_call_t *call,
 ngx_int_t ngx_http_voicebridge_media_uplink(ngx_http_voicebridge_call_t *call,
     ngx_str_t *base64);
 
-/* what came before the agent was ready: as much as the leg takes */
-ngx_int_t ngx_http_voicebridge_media_early(ngx_http_voicebridge_call_t *call);
+/*
+ * Caller audio that waits for the agent, or to be joined: as much of it as
+ * the leg takes; what is less than a frame only with flush, or when it has
+ * waited long enough.
+ */
+ngx_int_t ngx_http_voicebridge_media_early(ngx_http_voicebridge_call_t *call,
+    ngx_uint_t flush);
+
+/* whether part of a frame waits, for nothing but the phone */
+ngx_uint_t ngx_http_voicebridge_media_joining(
+    ngx_http_voicebridge_call_t *call);
 
 /* call->speech: as much as the phone leg takes; empty when all has gone */
 ngx_int_t ngx_http_voicebridge_media_downlink(

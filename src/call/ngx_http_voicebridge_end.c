@@ -282,6 +282,14 @@ ngx_http_voicebridge_end_agent(ngx_http_voicebridge_call_t *call,
 
     call->speech.len = 0;
 
+    /* the caller's last words */
+
+    if (call->state == NGX_HTTP_VOICEBRIDGE_LIVE
+        && !call->agent.close_received)
+    {
+        (void) ngx_http_voicebridge_media_early(call, 1);
+    }
+
     (void) ngx_http_voicebridge_leg_close(&call->agent, status, NULL);
 
     call->agent_closing = 1;

@@ -21,8 +21,9 @@
 #define NGX_HTTP_VOICEBRIDGE_UPLINK_SLICE    1602
 #define NGX_HTTP_VOICEBRIDGE_DOWNLINK_SLICE  12288
 
-/* the early audio is sent in messages of 100 ms */
+/* the early audio is sent in messages of 100 ms; the least memory for it */
 #define NGX_HTTP_VOICEBRIDGE_EARLY_SLICE     800
+#define NGX_HTTP_VOICEBRIDGE_EARLY_SIZE      1024
 
 
 static ngx_int_t ngx_http_voicebridge_media_caller(
@@ -49,6 +50,7 @@ ngx_http_voicebridge_media_uplink(ngx_http_voicebridge_call_t *call,
     call->caller_bytes += len;
 
     if (call->state != NGX_HTTP_VOICEBRIDGE_LIVE
+        || call->conf->uplink_frame
         || call->early_last != call->early_pos
         || ngx_http_voicebridge_leg_full(&call->agent))
     {
@@ -60,7 +62,14 @@ ngx_http_voicebridge_media_uplink(ngx_http_voicebridge_call_t *call,
             return NGX_OK;
         }
 
-        return ngx_http_voicebridge_media_keep(call, base64->data, len);
+        if (ngx_http_voicebridge_media_keep(call, base64->data, len)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        return (call->state == NGX_HTTP_VOICEBRIDGE_LIVE)
+                   ? ngx_http_voicebridge_media_early(call, 0) : NGX_OK;
     }
 
     for (p = base64->data; len; p += n, len -= n) {
@@ -76,15 +85,25 @@ ngx_http_voicebridge_media_uplink(ngx_http_voicebridge_call_t *call,
 
 
 ngx_int_t
-ngx_http_voicebridge_media_early(ngx_http_voicebridge_call_t *call)
+ngx_http_voicebridge_media_early(ngx_http_voicebridge_call_t *call,
+    ngx_uint_t flush)
 {
-    size_t  n;
+    size_t          n;
+    ngx_msec_int_t  waited;
+
+    waited = ngx_current_msec - call->joined;
 
     while (call->early_pos < call->early_last
            && !ngx_http_voicebridge_leg_full(&call->agent))
     {
         n = ngx_min(call->early_last - call->early_pos,
                     NGX_HTTP_VOICEBRIDGE_EARLY_SLICE);
+
+        if (n < call->conf->uplink_frame && !flush
+            && waited < NGX_HTTP_VOICEBRIDGE_JOIN_TIMEOUT)
+        {
+            return NGX_OK;
+        }
 
         if (ngx_http_voicebridge_media_caller(call,
                                               call->early + call->early_pos, n)
@@ -97,13 +116,30 @@ ngx_http_voicebridge_media_early(ngx_http_voicebridge_call_t *call)
     }
 
     if (call->early && call->early_pos == call->early_last) {
-        ngx_free(call->early);
+        call->early_pos = call->early_last = 0;
 
-        call->early = NULL;
-        call->early_pos = call->early_last = call->early_size = 0;
+        /* where frames are joined it is needed again at once */
+
+        if (call->conf->uplink_frame == 0
+            || call->early_size > NGX_HTTP_VOICEBRIDGE_EARLY_SIZE)
+        {
+            ngx_free(call->early);
+
+            call->early = NULL;
+            call->early_size = 0;
+        }
     }
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_voicebridge_media_joining(ngx_http_voicebridge_call_t *call)
+{
+    return call->early_pos < call->early_last
+           && call->early_last - call->early_pos < call->conf->uplink_frame
+           && !ngx_http_voicebridge_leg_full(&call->agent);
 }
 
 
@@ -221,7 +257,7 @@ ngx_http_voicebridge_media_caller(ngx_http_voicebridge_call_t *call,
 }
 
 
-/* keeps caller audio until the agent can take it */
+/* keeps caller audio until the agent can take it, or it is joined */
 
 static ngx_int_t
 ngx_http_voicebridge_media_keep(ngx_http_voicebridge_call_t *call,
@@ -232,9 +268,18 @@ ngx_http_voicebridge_media_keep(ngx_http_voicebridge_call_t *call,
 
     used = call->early_last - call->early_pos;
 
+    if (call->early_size - call->early_last < len
+        && call->early_size - used >= len)
+    {
+        ngx_memmove(call->early, call->early + call->early_pos, used);
+
+        call->early_pos = 0;
+        call->early_last = used;
+    }
+
     if (call->early_size - call->early_last < len) {
 
-        size = ngx_max(call->early_size, 4096);
+        size = ngx_max(call->early_size, NGX_HTTP_VOICEBRIDGE_EARLY_SIZE);
 
         while (size - used < len) {
             size *= 2;
@@ -257,7 +302,9 @@ ngx_http_voicebridge_media_keep(ngx_http_voicebridge_call_t *call,
     }
 
     ngx_memcpy(call->early + call->early_last, ulaw, len);
+
     call->early_last += len;
+    call->joined = ngx_current_msec;
 
     return NGX_OK;
 }

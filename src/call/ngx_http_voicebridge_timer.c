@@ -125,6 +125,11 @@ ngx_http_voicebridge_call_agent_left(ngx_http_voicebridge_call_t *call)
                                                  + timeout);
     }
 
+    if (ngx_http_voicebridge_media_joining(call)) {
+        left = ngx_http_voicebridge_sooner(left, call->joined
+                                         + NGX_HTTP_VOICEBRIDGE_JOIN_TIMEOUT);
+    }
+
     if (call->exiting) {
         left = ngx_http_voicebridge_sooner(left, call->handoff);
     }

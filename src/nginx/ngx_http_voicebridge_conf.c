@@ -256,6 +256,43 @@ ngx_http_voicebridge_auth_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* as the phone sends it, or joined to bytes of mu-law at 8000 Hz */
+
+char *
+ngx_http_voicebridge_uplink_frame_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_voicebridge_loc_conf_t *vlcf = conf;
+
+    ngx_str_t        *value;
+    ngx_conf_enum_t  *e;
+
+    static ngx_conf_enum_t  frames[] = {
+        { ngx_string("20ms"), 0 },
+        { ngx_string("40ms"), 320 },
+        { ngx_string("60ms"), 480 },
+        { ngx_string("100ms"), 800 },
+        { ngx_null_string, 0 }
+    };
+
+    if (vlcf->uplink_frame != NGX_CONF_UNSET_SIZE) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (e = frames; e->name.len; e++) {
+
+        if (ngx_strcmp(value[1].data, e->name.data) == 0) {
+            vlcf->uplink_frame = e->value;
+            return NGX_CONF_OK;
+        }
+    }
+
+    return "must be \"20ms\", \"40ms\", \"60ms\" or \"100ms\"";
+}
+
+
 char *
 ngx_http_voicebridge_auth_token_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)

@@ -31,6 +31,10 @@ char *ngx_http_voicebridge_public_url_slot(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_voicebridge_auth_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* uplink_frame */
+char *ngx_http_voicebridge_uplink_frame_slot(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+
 /* auth_token and auth_token2 */
 char *ngx_http_voicebridge_auth_token_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -99,6 +99,7 @@ ngx_http_voicebridge_create_loc_conf(ngx_conf_t *cf)
     conf->max_call_duration = NGX_CONF_UNSET_MSEC;
     conf->token_lifetime = NGX_CONF_UNSET;
     conf->max_message_size = NGX_CONF_UNSET_SIZE;
+    conf->uplink_frame = NGX_CONF_UNSET_SIZE;
 
     conf->log_transcripts = NGX_CONF_UNSET;
     conf->shutdown_handoff = NGX_CONF_UNSET;
@@ -269,6 +270,7 @@ ngx_http_voicebridge_merge_limits(ngx_http_voicebridge_loc_conf_t *prev,
     ngx_conf_merge_sec_value(conf->token_lifetime, prev->token_lifetime, 3600);
     ngx_conf_merge_size_value(conf->max_message_size, prev->max_message_size,
                               16 * 1024 * 1024);
+    ngx_conf_merge_size_value(conf->uplink_frame, prev->uplink_frame, 0);
 
     ngx_conf_merge_value(conf->verify_signature, prev->verify_signature, 1);
     ngx_conf_merge_value(conf->log_transcripts, prev->log_transcripts, 1);
