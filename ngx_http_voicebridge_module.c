@@ -65,6 +65,14 @@ static ngx_conf_post_t  ngx_http_voicebridge_size = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_voicebridge_idempotency[] = {
+    { ngx_string("off"), NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_OFF },
+    { ngx_string("header"), NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_HEADER },
+    { ngx_string("session_id"), NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_SESSION },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_command_t  ngx_http_voicebridge_commands[] = {
 
     { ngx_string("voicebridge_outbound_call"),
@@ -178,6 +186,27 @@ static ngx_command_t  ngx_http_voicebridge_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_voicebridge_loc_conf_t, agent),
       NULL },
+
+    { ngx_string("voicebridge_deny"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_1MORE,
+      ngx_http_voicebridge_deny_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("voicebridge_idempotency"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, idempotency),
+      &ngx_http_voicebridge_idempotency },
+
+    { ngx_string("voicebridge_idempotency_lifetime"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, idempotency_lifetime),
+      &ngx_http_voicebridge_sec },
 
     { ngx_string("voicebridge_public_url"),
       NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
@@ -348,6 +377,13 @@ ngx_http_voicebridge_init(ngx_conf_t *cf)
     vmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_voicebridge_module);
 
     ngx_http_voicebridge_add_error_filter();
+
+    if (vmcf->sessions && vmcf->zone == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"voicebridge_idempotency session_id\" needs "
+                      "\"voicebridge_zone\"");
+        return NGX_ERROR;
+    }
 
     if (vmcf->streams && vmcf->zone == NULL) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,

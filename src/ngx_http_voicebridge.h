@@ -21,6 +21,13 @@
 #define NGX_HTTP_VOICEBRIDGE_AUTH_HEADER      1
 #define NGX_HTTP_VOICEBRIDGE_AUTH_NONE        2
 
+#define NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_OFF      0
+#define NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_HEADER   1
+#define NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_SESSION  2
+
+/* RFC 9110, section 15.5.21; core has no name for it */
+#define NGX_HTTP_VOICEBRIDGE_UNPROCESSABLE  422
+
 
 /* an absolute http or https URL of a service, taken apart */
 typedef struct {
@@ -40,6 +47,8 @@ typedef struct {
     unsigned                    fetches:1; /* some location needs libcurl */
     unsigned                    streams:1; /* some location bridges calls */
     unsigned                    views:1;   /* some location shows the zone */
+    unsigned                    sessions:1;    /* some location keeps answers
+                                                  by session_id */
     unsigned                    production:1;  /* ENVIRONMENT=production */
     unsigned                    resolver_done:1;
     ngx_str_t                   host;      /* the environment's HOST */
@@ -80,6 +89,10 @@ typedef struct {
 
     ngx_array_t                *api_keys;      /* of ngx_str_t */
     ngx_flag_t                  api_keys_off;  /* voicebridge_api_keys off */
+
+    ngx_array_t                *deny;          /* of complex values * */
+    ngx_uint_t                  idempotency;   /* what is the key */
+    time_t                      idempotency_lifetime;
 
     ngx_str_t                   media_stream_path;
     ngx_str_t                   call_status_path;

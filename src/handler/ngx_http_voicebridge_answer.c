@@ -88,7 +88,7 @@ ngx_http_voicebridge_send_detail(ngx_http_request_t *r, ngx_uint_t status,
 
     static ngx_str_t  type = ngx_string("application/json");
 
-    if (ngx_http_voicebridge_detail(r, detail, &body) != NGX_OK) {
+    if (ngx_http_voicebridge_detail(r->pool, detail, &body) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -97,7 +97,7 @@ ngx_http_voicebridge_send_detail(ngx_http_request_t *r, ngx_uint_t status,
 
 
 ngx_int_t
-ngx_http_voicebridge_detail(ngx_http_request_t *r, ngx_str_t *detail,
+ngx_http_voicebridge_detail(ngx_pool_t *pool, ngx_str_t *detail,
     ngx_str_t *body)
 {
     u_char  *p;
@@ -106,7 +106,7 @@ ngx_http_voicebridge_detail(ngx_http_request_t *r, ngx_str_t *detail,
     len = sizeof("{\"detail\": \"\"}") - 1
           + vb_json_escape(NULL, detail->data, detail->len);
 
-    p = ngx_pnalloc(r->pool, len);
+    p = ngx_pnalloc(pool, len);
     if (p == NULL) {
         return NGX_ERROR;
     }

@@ -75,7 +75,7 @@ ngx_http_voicebridge_error_filter(ngx_http_request_t *r)
     }
 
     if (ngx_http_voicebridge_error_detail(r, &detail) != NGX_OK
-        || ngx_http_voicebridge_detail(r, &detail, &body) != NGX_OK)
+        || ngx_http_voicebridge_detail(r->pool, &detail, &body) != NGX_OK)
     {
         return NGX_ERROR;
     }

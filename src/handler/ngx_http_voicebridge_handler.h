@@ -120,9 +120,9 @@ ngx_int_t ngx_http_voicebridge_send(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_http_voicebridge_send_detail(ngx_http_request_t *r,
     ngx_uint_t status, ngx_str_t *detail);
 
-/* the body that send_detail sends, in r->pool */
-ngx_int_t ngx_http_voicebridge_detail(ngx_http_request_t *r,
-    ngx_str_t *detail, ngx_str_t *body);
+/* the body that send_detail sends, in pool */
+ngx_int_t ngx_http_voicebridge_detail(ngx_pool_t *pool, ngx_str_t *detail,
+    ngx_str_t *body);
 
 
 #endif /* _NGX_HTTP_VOICEBRIDGE_HANDLER_H_INCLUDED_ */

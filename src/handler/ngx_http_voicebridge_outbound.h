@@ -1,5 +1,5 @@
 
-/* An outbound call's two halves: the request of it, and Twilio */
+/* An outbound call: the request of it, Twilio, and what is made of its word */
 
 
 #ifndef _NGX_HTTP_VOICEBRIDGE_OUTBOUND_H_INCLUDED_
@@ -7,8 +7,57 @@
 
 
 #include <ngx_http_voicebridge_handler.h>
+#include <ngx_http_voicebridge_fetch.h>
+#include <ngx_http_voicebridge_idempotency.h>
+
+#include <vb_api_request.h>
 #include <vb_twilio_call.h>
 
+
+/* who pays for the call, none of them empty */
+typedef struct {
+    ngx_str_t                           sid;
+    ngx_str_t                           token;
+    ngx_str_t                           number;
+} ngx_http_voicebridge_account_t;
+
+
+/* what makes a request one that is done once; may outlive it */
+typedef struct {
+    ngx_shm_zone_t                     *zone;      /* NULL: it has no key */
+    ngx_http_voicebridge_idempotency_t  id;
+} ngx_http_voicebridge_once_t;
+
+
+/* a request on its way to Twilio; of its pool */
+typedef struct {
+    vb_api_request_t                    request;
+    vb_twilio_call_t                    call;
+    ngx_http_voicebridge_account_t      account;
+    ngx_http_voicebridge_once_t         once;
+    ngx_http_voicebridge_kept_t         kept;      /* the first one's answer */
+} ngx_http_voicebridge_order_t;
+
+
+/* what Twilio has made of it; strings are of the fetch */
+typedef struct {
+    ngx_uint_t                          status;    /* to answer with */
+    ngx_str_t                           detail;    /* why not, else */
+    ngx_str_t                           message;   /* Twilio's, fit to be
+                                                      shown */
+    vb_twilio_answer_t                  answer;
+    unsigned                            no_call:1; /* for sure, and another
+                                                      attempt may have more
+                                                      luck */
+} ngx_http_voicebridge_result_t;
+
+
+/* takes a piece of a body: NGX_OK, or NGX_DECLINED for no more of them */
+typedef ngx_int_t (*ngx_http_voicebridge_piece_pt)(void *data,
+    const u_char *piece, size_t len);
+
+
+/* _outbound_call.c */
 
 /*
  * Method and API key, which come before all else: NGX_OK, or the status to
@@ -17,14 +66,34 @@
 ngx_int_t ngx_http_voicebridge_outbound_admit(ngx_http_request_t *r,
     ngx_str_t *detail);
 
+/* hands out the body, from wherever it is: NGX_OK, or NGX_ERROR */
+ngx_int_t ngx_http_voicebridge_outbound_each(ngx_http_request_t *r,
+    ngx_http_voicebridge_piece_pt handler, void *data);
 
-/* who pays for the call, none of them empty */
-typedef struct {
-    ngx_str_t             sid;
-    ngx_str_t             token;
-    ngx_str_t             number;
-} ngx_http_voicebridge_account_t;
 
+/* _outbound_once.c */
+
+/*
+ * Whether a request like this was here before.  NGX_OK: no, go on, with
+ * order->once set where it has a key; NGX_DONE: yes, order->kept is its
+ * answer; NGX_ERROR; or the status to answer with and a detail.
+ */
+ngx_int_t ngx_http_voicebridge_outbound_first(ngx_http_request_t *r,
+    ngx_http_voicebridge_order_t *order, ngx_str_t *detail);
+
+/*
+ * Takes the place for its answer, right before Twilio is asked: NGX_OK,
+ * NGX_ERROR, or the status to answer with and a detail.
+ */
+ngx_int_t ngx_http_voicebridge_outbound_reserve(ngx_http_request_t *r,
+    ngx_http_voicebridge_order_t *order, ngx_str_t *detail);
+
+/* answers with order->kept; returns what to finalize with */
+ngx_int_t ngx_http_voicebridge_outbound_repeat(ngx_http_request_t *r,
+    ngx_http_voicebridge_order_t *order);
+
+
+/* _outbound_twilio.c */
 
 /*
  * Asks Twilio to place the call that r's context describes; sets the call's
@@ -33,7 +102,26 @@ typedef struct {
  * was asked.
  */
 ngx_int_t ngx_http_voicebridge_outbound_place(ngx_http_request_t *r,
-    vb_twilio_call_t *call, ngx_http_voicebridge_account_t *account);
+    ngx_http_voicebridge_order_t *order);
+
+
+/* _outbound_result.c */
+
+/* reads Twilio's answer, or why there is none */
+void ngx_http_voicebridge_outbound_result(ngx_http_voicebridge_fetch_t *f,
+    ngx_http_voicebridge_result_t *result);
+
+/*
+ * The JSON to answer with, in pool: of result, for a call to this number and
+ * of this session.
+ */
+ngx_int_t ngx_http_voicebridge_outbound_json(ngx_pool_t *pool,
+    ngx_http_voicebridge_result_t *result, ngx_str_t *to,
+    ngx_str_t *session_id, ngx_str_t *body);
+
+/* most bytes of the JSON of a call that was placed */
+size_t ngx_http_voicebridge_outbound_json_size(ngx_str_t *to,
+    ngx_str_t *session_id);
 
 
 #endif /* _NGX_HTTP_VOICEBRIDGE_OUTBOUND_H_INCLUDED_ */

@@ -10,30 +10,35 @@
 
 #include <ngx_http_voicebridge_outbound.h>
 
-#include <vb_api_request.h>
 #include <vb_twiml.h>
 
 #include <openssl/crypto.h>
 
 
-#define NGX_HTTP_VOICEBRIDGE_READ_SIZE  4096
+#define NGX_HTTP_VOICEBRIDGE_READ_SIZE     4096
+
+/* bytes shown */
+#define NGX_HTTP_VOICEBRIDGE_DENY_SIZE     512
+#define NGX_HTTP_VOICEBRIDGE_SESSION_SIZE  128
 
 
 static ngx_int_t ngx_http_voicebridge_outbound_key(ngx_http_request_t *r);
 static void ngx_http_voicebridge_outbound_body(ngx_http_request_t *r);
-static ngx_int_t ngx_http_voicebridge_outbound_call(ngx_http_request_t *r,
-    ngx_str_t *detail);
+static ngx_int_t ngx_http_voicebridge_outbound_order(ngx_http_request_t *r,
+    ngx_http_voicebridge_order_t *order, ngx_str_t *detail);
 static ngx_int_t ngx_http_voicebridge_outbound_parse(ngx_http_request_t *r,
     vb_api_request_t *request, ngx_str_t *detail);
 static void ngx_http_voicebridge_outbound_cleanup_parser(void *data);
-static ngx_int_t ngx_http_voicebridge_outbound_feed(ngx_http_request_t *r,
-    vb_api_parser_t *parser);
-static ngx_int_t ngx_http_voicebridge_outbound_feed_file(ngx_buf_t *b,
-    vb_api_parser_t *parser);
+static ngx_int_t ngx_http_voicebridge_outbound_feed(void *data,
+    const u_char *piece, size_t len);
+static ngx_int_t ngx_http_voicebridge_outbound_each_of_file(ngx_buf_t *b,
+    ngx_http_voicebridge_piece_pt handler, void *data);
 static ngx_int_t ngx_http_voicebridge_outbound_account(ngx_http_request_t *r,
     ngx_http_voicebridge_account_t *account, ngx_str_t *detail);
 static ngx_int_t ngx_http_voicebridge_outbound_context(ngx_http_request_t *r,
     vb_api_request_t *request, ngx_str_t *detail);
+static ngx_int_t ngx_http_voicebridge_outbound_denied(ngx_http_request_t *r,
+    ngx_str_t *detail);
 static ngx_int_t ngx_http_voicebridge_outbound_answer(ngx_http_request_t *r,
     ngx_int_t rc, ngx_str_t *detail);
 
@@ -126,10 +131,14 @@ ngx_http_voicebridge_outbound_key(ngx_http_request_t *r)
 static void
 ngx_http_voicebridge_outbound_body(ngx_http_request_t *r)
 {
-    ngx_int_t  rc;
-    ngx_str_t  detail;
+    ngx_int_t                      rc;
+    ngx_str_t                      detail;
+    ngx_http_voicebridge_order_t  *order;
 
-    rc = ngx_http_voicebridge_outbound_call(r, &detail);
+    order = ngx_pcalloc(r->pool, sizeof(ngx_http_voicebridge_order_t));
+
+    rc = order ? ngx_http_voicebridge_outbound_order(r, order, &detail)
+               : NGX_ERROR;
 
     if (rc == NGX_OK) {
 
@@ -142,41 +151,54 @@ ngx_http_voicebridge_outbound_body(ngx_http_request_t *r)
         return;
     }
 
-    ngx_http_finalize_request(r,
-                        ngx_http_voicebridge_outbound_answer(r, rc, &detail));
+    ngx_http_finalize_request(r, rc == NGX_DONE
+                        ? ngx_http_voicebridge_outbound_repeat(r, order)
+                        : ngx_http_voicebridge_outbound_answer(r, rc,
+                                                               &detail));
 }
 
 
+/* NGX_DONE: it was here before, and order->kept is its answer */
+
 static ngx_int_t
-ngx_http_voicebridge_outbound_call(ngx_http_request_t *r, ngx_str_t *detail)
+ngx_http_voicebridge_outbound_order(ngx_http_request_t *r,
+    ngx_http_voicebridge_order_t *order, ngx_str_t *detail)
 {
-    ngx_int_t                        rc;
-    ngx_str_t                        twiml;
-    vb_api_request_t                 request;
-    vb_twilio_call_t                 call;
-    ngx_http_voicebridge_account_t   account;
+    ngx_int_t  rc;
 
-    rc = ngx_http_voicebridge_outbound_parse(r, &request, detail);
+    rc = ngx_http_voicebridge_outbound_parse(r, &order->request, detail);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    rc = ngx_http_voicebridge_outbound_context(r, &request, detail);
+    rc = ngx_http_voicebridge_outbound_context(r, &order->request, detail);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    rc = ngx_http_voicebridge_outbound_account(r, &account, detail);
+    rc = ngx_http_voicebridge_outbound_first(r, order, detail);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_voicebridge_outbound_denied(r, detail);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_voicebridge_outbound_account(r, &order->account, detail);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
     rc = ngx_http_voicebridge_twiml(r, ngx_http_voicebridge_ctx(r),
-                                    &request.dynamic_variables,
-                                    VB_TWIML_MAX_REST, &twiml);
+                                    &order->request.dynamic_variables,
+                                    VB_TWIML_MAX_REST, &order->call.twiml);
 
     if (rc == NGX_DECLINED) {
         ngx_str_set(detail, "agent_id, session_id and dynamic_variables do not "
@@ -189,13 +211,23 @@ ngx_http_voicebridge_outbound_call(ngx_http_request_t *r, ngx_str_t *detail)
         return NGX_ERROR;
     }
 
-    ngx_memzero(&call, sizeof(vb_twilio_call_t));
+    order->call.to = order->request.to_number;
+    order->call.from = order->account.number;
 
-    call.to = request.to_number;
-    call.from = account.number;
-    call.twiml = twiml;
+    rc = ngx_http_voicebridge_outbound_reserve(r, order, detail);
 
-    return ngx_http_voicebridge_outbound_place(r, &call, &account);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_voicebridge_outbound_place(r, order);
+
+    if (rc != NGX_OK && order->once.zone) {
+        ngx_http_voicebridge_idempotency_forget(order->once.zone,
+                                                &order->once.id);
+    }
+
+    return rc;
 }
 
 
@@ -221,7 +253,11 @@ ngx_http_voicebridge_outbound_parse(ngx_http_request_t *r,
     cln->handler = ngx_http_voicebridge_outbound_cleanup_parser;
     cln->data = parser;
 
-    if (ngx_http_voicebridge_outbound_feed(r, parser) != NGX_OK) {
+    if (ngx_http_voicebridge_outbound_each(r,
+                                           ngx_http_voicebridge_outbound_feed,
+                                           parser)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -250,8 +286,16 @@ ngx_http_voicebridge_outbound_cleanup_parser(void *data)
 /* a piece the parser does not like is reported by vb_api_parser_finish() */
 
 static ngx_int_t
-ngx_http_voicebridge_outbound_feed(ngx_http_request_t *r,
-    vb_api_parser_t *parser)
+ngx_http_voicebridge_outbound_feed(void *data, const u_char *piece, size_t len)
+{
+    return vb_api_parser_feed(data, piece, len) == VB_OK ? NGX_OK
+                                                         : NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_voicebridge_outbound_each(ngx_http_request_t *r,
+    ngx_http_voicebridge_piece_pt handler, void *data)
 {
     ngx_int_t     rc;
     ngx_buf_t    *b;
@@ -266,11 +310,10 @@ ngx_http_voicebridge_outbound_feed(ngx_http_request_t *r,
         b = cl->buf;
 
         if (ngx_buf_in_memory(b)) {
-            rc = vb_api_parser_feed(parser, b->pos, b->last - b->pos) == VB_OK
-                 ? NGX_OK : NGX_DECLINED;
+            rc = handler(data, b->pos, b->last - b->pos);
 
         } else if (b->in_file) {
-            rc = ngx_http_voicebridge_outbound_feed_file(b, parser);
+            rc = ngx_http_voicebridge_outbound_each_of_file(b, handler, data);
 
         } else {
             continue;
@@ -286,11 +329,13 @@ ngx_http_voicebridge_outbound_feed(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_voicebridge_outbound_feed_file(ngx_buf_t *b, vb_api_parser_t *parser)
+ngx_http_voicebridge_outbound_each_of_file(ngx_buf_t *b,
+    ngx_http_voicebridge_piece_pt handler, void *data)
 {
-    off_t    offset;
-    u_char   buf[NGX_HTTP_VOICEBRIDGE_READ_SIZE];
-    ssize_t  n;
+    off_t      offset;
+    u_char     buf[NGX_HTTP_VOICEBRIDGE_READ_SIZE];
+    ssize_t    n;
+    ngx_int_t  rc;
 
     for (offset = b->file_pos; offset < b->file_last; offset += n) {
 
@@ -303,8 +348,10 @@ ngx_http_voicebridge_outbound_feed_file(ngx_buf_t *b, vb_api_parser_t *parser)
             return NGX_ERROR;
         }
 
-        if (vb_api_parser_feed(parser, buf, n) != VB_OK) {
-            return NGX_DECLINED;
+        rc = handler(data, buf, n);
+
+        if (rc != NGX_OK) {
+            return rc;
         }
     }
 
@@ -359,6 +406,62 @@ ngx_http_voicebridge_outbound_context(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/* voicebridge_deny: the first value that says something is why not */
+
+static ngx_int_t
+ngx_http_voicebridge_outbound_denied(ngx_http_request_t *r, ngx_str_t *detail)
+{
+    ngx_str_t                          why, to, session_id;
+    ngx_uint_t                         i;
+    ngx_http_complex_value_t         **deny;
+    ngx_http_voicebridge_ctx_t        *ctx;
+    ngx_http_voicebridge_loc_conf_t   *vlcf;
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
+
+    if (vlcf->deny == NULL) {
+        return NGX_OK;
+    }
+
+    deny = vlcf->deny->elts;
+
+    for (i = 0; /* void */; i++) {
+
+        if (i == vlcf->deny->nelts) {
+            return NGX_OK;
+        }
+
+        if (ngx_http_complex_value(r, deny[i], &why) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (why.len && (why.len > 1 || why.data[0] != '0')) {
+            break;
+        }
+    }
+
+    ctx = ngx_http_voicebridge_ctx(r);
+
+    if (ngx_http_voicebridge_plain_text(r->pool, &why,
+                                        NGX_HTTP_VOICEBRIDGE_DENY_SIZE, detail)
+        != NGX_OK
+        || ngx_http_voicebridge_masked(r->pool, &ctx->to, &to) != NGX_OK
+        || ngx_http_voicebridge_plain_text(r->pool, &ctx->session_id,
+                                           NGX_HTTP_VOICEBRIDGE_SESSION_SIZE,
+                                           &session_id)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
+                  "Outbound call to %V, session %V, denied by "
+                  "\"voicebridge_deny\": %V", &to, &session_id, detail);
+
+    return NGX_HTTP_FORBIDDEN;
 }
 
 

@@ -425,6 +425,53 @@ ngx_http_voicebridge_add_keys(ngx_conf_t *cf, ngx_str_t *list,
 
 
 char *
+ngx_http_voicebridge_deny_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_voicebridge_loc_conf_t *vlcf = conf;
+
+    ngx_str_t                          *value;
+    ngx_uint_t                          i;
+    ngx_http_complex_value_t          **cv;
+    ngx_http_compile_complex_value_t    ccv;
+
+    if (vlcf->deny == NULL) {
+        vlcf->deny = ngx_array_create(cf->pool, 2,
+                                      sizeof(ngx_http_complex_value_t *));
+        if (vlcf->deny == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        cv = ngx_array_push(vlcf->deny);
+        if (cv == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *cv = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+        if (*cv == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+        ccv.cf = cf;
+        ccv.value = &value[i];
+        ccv.complex_value = *cv;
+
+        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
 ngx_http_voicebridge_certificate_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {

@@ -43,6 +43,10 @@ char *ngx_http_voicebridge_auth_token_slot(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_voicebridge_api_keys_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* deny: one value or more; may repeat */
+char *ngx_http_voicebridge_deny_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
 /* ssl_trusted_certificate: a PEM file that can be loaded */
 char *ngx_http_voicebridge_certificate_slot(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);

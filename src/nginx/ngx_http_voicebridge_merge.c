@@ -87,6 +87,8 @@ ngx_http_voicebridge_create_loc_conf(ngx_conf_t *cf)
     conf->upstream.pass_headers = NGX_CONF_UNSET_PTR;
 
     conf->elevenlabs_auth = NGX_CONF_UNSET_UINT;
+    conf->idempotency = NGX_CONF_UNSET_UINT;
+    conf->idempotency_lifetime = NGX_CONF_UNSET;
     conf->api_keys_off = NGX_CONF_UNSET;
     conf->verify_signature = NGX_CONF_UNSET;
     conf->ssl_verify = NGX_CONF_UNSET;
@@ -202,6 +204,7 @@ ngx_http_voicebridge_merge_services(ngx_conf_t *cf,
     static ngx_str_t  elevenlabs = ngx_string("https://api.elevenlabs.io");
 
     ngx_http_voicebridge_inherit(conf, prev, agent);
+    ngx_http_voicebridge_inherit(conf, prev, deny);
     ngx_http_voicebridge_inherit(conf, prev, public_url);
     ngx_http_voicebridge_inherit(conf, prev, fallback_twiml);
     ngx_http_voicebridge_inherit(conf, prev, twilio_api_url);
@@ -272,6 +275,11 @@ ngx_http_voicebridge_merge_limits(ngx_http_voicebridge_loc_conf_t *prev,
                               16 * 1024 * 1024);
     ngx_conf_merge_size_value(conf->uplink_frame, prev->uplink_frame, 0);
 
+    ngx_conf_merge_uint_value(conf->idempotency, prev->idempotency,
+                              NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_HEADER);
+    ngx_conf_merge_sec_value(conf->idempotency_lifetime,
+                             prev->idempotency_lifetime, 86400);
+
     ngx_conf_merge_value(conf->verify_signature, prev->verify_signature, 1);
     ngx_conf_merge_value(conf->log_transcripts, prev->log_transcripts, 1);
     ngx_conf_merge_value(conf->shutdown_handoff, prev->shutdown_handoff, 0);
@@ -320,6 +328,12 @@ ngx_http_voicebridge_merge_location(ngx_conf_t *cf,
 
     if (conf->location->views) {
         vmcf->views = 1;
+    }
+
+    if (conf->location->keys
+        && conf->idempotency == NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_SESSION)
+    {
+        vmcf->sessions = 1;
     }
 
     if (conf->location->keys

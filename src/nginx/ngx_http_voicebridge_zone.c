@@ -24,9 +24,10 @@ typedef struct {
 
 
 typedef struct {
-    ngx_rbtree_t                      nonces;
-    ngx_rbtree_node_t                 sentinel;
-    ngx_http_voicebridge_stats_sh_t  *stats;
+    ngx_rbtree_t                            nonces;
+    ngx_rbtree_node_t                       sentinel;
+    ngx_http_voicebridge_stats_sh_t        *stats;
+    ngx_http_voicebridge_idempotency_sh_t  *idempotency;
 } ngx_http_voicebridge_zone_sh_t;
 
 
@@ -181,6 +182,17 @@ ngx_http_voicebridge_zone_stats(ngx_shm_zone_t *zone)
     ctx = zone->data;
 
     return ctx->sh->stats;
+}
+
+
+ngx_http_voicebridge_idempotency_sh_t **
+ngx_http_voicebridge_zone_idempotency(ngx_shm_zone_t *zone)
+{
+    ngx_http_voicebridge_zone_ctx_t  *ctx;
+
+    ctx = zone->data;
+
+    return &ctx->sh->idempotency;
 }
 
 

@@ -10,6 +10,7 @@
 
 
 #include <ngx_http_voicebridge.h>
+#include <ngx_http_voicebridge_idempotency.h>
 #include <ngx_http_voicebridge_stats.h>
 
 
@@ -29,6 +30,10 @@ ngx_int_t ngx_http_voicebridge_zone_use_nonce(ngx_shm_zone_t *zone,
 
 /* the root of what operators see, in a zone that is in use */
 ngx_http_voicebridge_stats_sh_t *ngx_http_voicebridge_zone_stats(
+    ngx_shm_zone_t *zone);
+
+/* where the table of kept answers is, NULL until there is one to keep */
+ngx_http_voicebridge_idempotency_sh_t **ngx_http_voicebridge_zone_idempotency(
     ngx_shm_zone_t *zone);
 
 

@@ -10,9 +10,8 @@
 #include <vb_writer.h>
 
 
-/* of an answer's strings; the message gets what is left */
-#define VB_TWILIO_MAX_STATUS  32
-#define VB_TWILIO_MAX_TO      64
+/* of an answer's number; the message gets what is left */
+#define VB_TWILIO_MAX_TO  64
 
 #define vb_twilio_is_digit(c)  ((c) >= '0' && (c) <= '9')
 

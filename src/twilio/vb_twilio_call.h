@@ -32,13 +32,15 @@ size_t vb_twilio_call_create(u_char *dst, const vb_twilio_call_t *call);
 size_t vb_twilio_call_update(u_char *dst, const vb_str_t *twiml);
 
 
+#define VB_TWILIO_MAX_STATUS  32
+
 /*
  * An answer of either kind; strings are copies in buf, without control
  * characters, and may be logged and shown.
  */
 typedef struct {
     vb_str_t         sid;              /* CA...; empty in an error */
-    vb_str_t         status;           /* at most 32 bytes */
+    vb_str_t         status;           /* at most VB_TWILIO_MAX_STATUS */
     vb_str_t         to;               /* at most 64 */
     int64_t          code;             /* Twilio's error code, or 0 */
     vb_str_t         message;          /* Twilio's, or empty */
