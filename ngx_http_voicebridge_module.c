@@ -10,6 +10,7 @@
 #include <ngx_http_voicebridge_fetch.h>
 #include <ngx_http_voicebridge_handler.h>
 #include <ngx_http_voicebridge_leg.h>
+#include <ngx_http_voicebridge_lines.h>
 #include <ngx_http_voicebridge_secret.h>
 #include <ngx_http_voicebridge_zone.h>
 
@@ -318,6 +319,13 @@ static ngx_command_t  ngx_http_voicebridge_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_voicebridge_loc_conf_t, log_transcripts),
+      NULL },
+
+    { ngx_string("voicebridge_transcript_log"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_voicebridge_lines_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, transcript_log),
       NULL },
 
     { ngx_string("voicebridge_shutdown_handoff"),

@@ -112,6 +112,7 @@ typedef struct {
                                                       message, 0: none is */
 
     ngx_flag_t                  log_transcripts;
+    ngx_open_file_t            *transcript_log;    /* NULL: none */
     ngx_flag_t                  shutdown_handoff;
 
     ngx_http_voicebridge_location_t  *location;  /* NULL: not one of ours */

@@ -197,6 +197,7 @@ __DATA__
         ssl_trusted_certificate => "$ENV{TEST_NGINX_CERTIFICATES}/ca.crt",
         fallback_twiml          => '<Say>$arg_x</Say>',
         log_transcripts         => 'off',
+        transcript_log          => 'off',
         shutdown_handoff        => 'on',
     );
 
@@ -223,6 +224,8 @@ __DATA__
 === values
 --- config
 --- test
+    my $zone = 'voicebridge_zone calls:1m;';
+
     for my $url (qw( twilio_api_url elevenlabs_url public_url )) {
         my $set = "voicebridge_$url";
 
@@ -266,6 +269,19 @@ __DATA__
 
     refused('voicebridge_max_message_size 1023;', '', 'not be less than 1k');
     refused('voicebridge_max_message_size x;', '', 'invalid value');
+
+    taken("voicebridge_transcript_log ${\dir()}/said.log; $zone",
+          "voicebridge_media_stream;"
+          . " voicebridge_transcript_log ${\dir()}/said.log;");
+    refused("voicebridge_transcript_log ${\dir()}/none/said.log;", '',
+            'open\(\) ".*/none/said.log" failed .2: No such file');
+    refused("voicebridge_transcript_log ${\dir()};", '',
+            'open\(\) ".*" failed .21: Is a directory');
+    refused("voicebridge_transcript_log $_;", '', 'must be a file without')
+        for 'syslog:server=127.0.0.1', "'/tmp/\$host.log'", "''";
+    refused("access_log ${\dir()}/both.log combined buffer=8k;"
+            . " voicebridge_transcript_log ${\dir()}/both.log;", '',
+            'is a file that another directive writes to');
 
     for my $flag (qw( verify_signature ssl_verify log_transcripts
                       shutdown_handoff ))

@@ -6,8 +6,6 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <vb_agent_message.h>
-
 #include <ngx_http_voicebridge_call.h>
 
 
@@ -268,6 +266,7 @@ ngx_http_voicebridge_agent_said(ngx_http_voicebridge_call_t *call,
     }
 
     ngx_http_voicebridge_report(call);
+    ngx_http_voicebridge_transcript(call, m);
 
     if (!call->conf->log_transcripts) {
         return;

@@ -7,6 +7,7 @@
 #include <ngx_http.h>
 
 #include <ngx_http_voicebridge_call.h>
+#include <ngx_http_voicebridge_time.h>
 
 
 /* a busy peer does not keep a worker from its other calls */
@@ -63,6 +64,7 @@ ngx_http_voicebridge_call_start(ngx_http_request_t *r,
     call->ntokens = ntokens;
     call->twiml = twiml;
     call->interrupted = -1;
+    call->started = ngx_http_voicebridge_now();
     call->accepted = ngx_current_msec;
     call->played = ngx_current_msec;
 

@@ -7,7 +7,7 @@
  *   _phone.c  what the phone says; _phone_start.c  its start
  *   _media.c  audio, both ways
  *   _end.c    the one way out
- *   _report.c what operators see of it
+ *   _report.c what operators see of it; _transcript.c what is said
  */
 
 
@@ -22,6 +22,7 @@
 #include <ngx_http_voicebridge_stats.h>
 
 #include <vb_agent_init.h>
+#include <vb_agent_message.h>
 #include <vb_transcoder.h>
 #include <vb_twilio_stream.h>
 
@@ -149,6 +150,8 @@ typedef struct {
     int64_t                            interrupted;    /* last event id, -1 */
     uint64_t                           agent_bytes;    /* mu-law */
     ngx_msec_t                         played;     /* when all is played */
+
+    uint64_t                           started;    /* ms since the epoch */
 
     /* moments, ngx_current_msec */
     ngx_msec_t                         accepted;
@@ -318,6 +321,19 @@ void ngx_http_voicebridge_report(ngx_http_voicebridge_call_t *call);
 /* the caller has said something; audio of the agent is on its way */
 void ngx_http_voicebridge_report_heard(ngx_http_voicebridge_call_t *call);
 void ngx_http_voicebridge_report_answer(ngx_http_voicebridge_call_t *call);
+
+
+/* _transcript.c */
+
+/*
+ * Something was said: what is said of it goes where it is wanted.  Of m the
+ * texts are of use, and not escaped afterwards.
+ */
+void ngx_http_voicebridge_transcript(ngx_http_voicebridge_call_t *call,
+    vb_agent_message_t *m);
+
+/* nothing more will be said */
+void ngx_http_voicebridge_transcript_end(ngx_http_voicebridge_call_t *call);
 
 
 #define ngx_http_voicebridge_call_log(call)  ((call)->request->connection->log)

@@ -261,6 +261,7 @@ ngx_http_voicebridge_end_account(ngx_http_voicebridge_call_t *call)
                   ctx->agent_audio / 1000, ctx->agent_audio % 1000,
                   ctx->interruptions);
 
+    ngx_http_voicebridge_transcript_end(call);
     ngx_http_voicebridge_report(call);
 }
 

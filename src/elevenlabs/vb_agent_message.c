@@ -64,6 +64,7 @@ enum {
     VB_AGENT_E_RESPONSE,
     VB_AGENT_E_TRANSCRIPT,
     VB_AGENT_E_CORRECTED,
+    VB_AGENT_E_ORIGINAL,
     VB_AGENT_E_CONVERSATION_ID,
     VB_AGENT_E_OUTPUT,
     VB_AGENT_E_INPUT,
@@ -86,6 +87,7 @@ static const vb_json_field_t  vb_agent_event_fields[VB_AGENT_EVENT_FIELDS] = {
     { VB_JSON_ROOT, vb_str("agent_response") },
     { VB_JSON_ROOT, vb_str("user_transcript") },
     { VB_JSON_ROOT, vb_str("corrected_agent_response") },
+    { VB_JSON_ROOT, vb_str("original_agent_response") },
     { VB_JSON_ROOT, vb_str("conversation_id") },
     { VB_JSON_ROOT, vb_str("agent_output_audio_format") },
     { VB_JSON_ROOT, vb_str("user_input_audio_format") },
@@ -266,6 +268,8 @@ vb_agent_event(vb_agent_message_t *m, const vb_agent_kind_t *kind,
     vb_agent_string(&m->conversation_id, &v[VB_AGENT_E_CONVERSATION_ID]);
     vb_agent_string(&m->output_format, &v[VB_AGENT_E_OUTPUT]);
     vb_agent_string(&m->input_format, &v[VB_AGENT_E_INPUT]);
+
+    m->original = v[VB_AGENT_E_ORIGINAL];
 
     m->tool_name = v[VB_AGENT_E_TOOL_NAME];
     m->tool_call_id = v[VB_AGENT_E_TOOL_CALL_ID];

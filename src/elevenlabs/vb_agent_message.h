@@ -49,6 +49,7 @@ typedef struct {
     vb_json_value_t   text;            /* transcript, response, corrected
                                           response, error message or, for
                                           queue_status, the status */
+    vb_json_value_t   original;        /* response, before its correction */
     vb_json_value_t   reason;          /* of an error: its type or name */
     int64_t           code;            /* of an error; 0: none given */
 

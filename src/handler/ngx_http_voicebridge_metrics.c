@@ -212,6 +212,15 @@ ngx_http_voicebridge_metrics_write(vb_writer_t *w,
         ngx_http_voicebridge_metrics_histogram(w, m, &sh->histogram[m->id]);
     }
 
+    ngx_http_voicebridge_metrics_head(w,
+                                    "voicebridge_transcript_lines_lost_total",
+                                    "counter",
+                                    "Lines that could not be written to "
+                                    "voicebridge_transcript_log.");
+    ngx_http_voicebridge_metrics_printf(w,
+                              "voicebridge_transcript_lines_lost_total %uA\n",
+                              sh->lines_lost);
+
     ngx_http_voicebridge_metrics_head(w, "voicebridge_zone_full_total",
                                       "counter",
                                       "Calls without a record and events "

@@ -104,6 +104,7 @@ ngx_http_voicebridge_create_loc_conf(ngx_conf_t *cf)
     conf->uplink_frame = NGX_CONF_UNSET_SIZE;
 
     conf->log_transcripts = NGX_CONF_UNSET;
+    conf->transcript_log = NGX_CONF_UNSET_PTR;
     conf->shutdown_handoff = NGX_CONF_UNSET;
 
     return conf;
@@ -282,6 +283,7 @@ ngx_http_voicebridge_merge_limits(ngx_http_voicebridge_loc_conf_t *prev,
 
     ngx_conf_merge_value(conf->verify_signature, prev->verify_signature, 1);
     ngx_conf_merge_value(conf->log_transcripts, prev->log_transcripts, 1);
+    ngx_conf_merge_ptr_value(conf->transcript_log, prev->transcript_log, NULL);
     ngx_conf_merge_value(conf->shutdown_handoff, prev->shutdown_handoff, 0);
 }
 

@@ -101,6 +101,7 @@ typedef struct {
 
     ngx_atomic_t                        full;      /* no room for something */
     ngx_atomic_t                        interruptions;
+    ngx_atomic_t                        lines_lost;        /* of transcripts */
     ngx_atomic_t                        caller_audio;      /* ms */
     ngx_atomic_t                        agent_audio;       /* ms */
 

@@ -58,4 +58,23 @@ vb_write_json(vb_writer_t *w, const u_char *src, size_t len)
 }
 
 
+/* lead, which is a name and what goes before it, and a string behind it: what
+ * is empty is not known, hence null */
+
+static inline void
+vb_write_member(vb_writer_t *w, const char *lead, const vb_str_t *value)
+{
+    vb_write(w, lead, strlen(lead));
+
+    if (value->len == 0) {
+        vb_write_literal(w, "null");
+        return;
+    }
+
+    vb_write_literal(w, "\"");
+    vb_write_json(w, value->data, value->len);
+    vb_write_literal(w, "\"");
+}
+
+
 #endif /* _VB_WRITER_H_INCLUDED_ */

@@ -201,6 +201,24 @@ test_metadata(void)
 
 
 static void
+test_correction(void)
+{
+    vb_str_t            s;
+    const char         *error;
+    vb_agent_message_t  m;
+
+    s = text("{\"type\":\"agent_response_correction\","
+             "\"agent_response_correction_event\":{"
+             "\"original_agent_response\":\"all of it\","
+             "\"corrected_agent_response\":\"all\"}}");
+
+    is_int(vb_agent_message_parse(&m, &s, &error), VB_OK, "a correction");
+    ok(is_str(&m.text.text, "all"), "what was heard");
+    ok(is_str(&m.original.text, "all of it"), "what was to be heard");
+}
+
+
+static void
 test_errors(void)
 {
     vb_str_t            s;
@@ -403,6 +421,7 @@ main(void)
     test_good();
     test_bad();
     test_metadata();
+    test_correction();
     test_errors();
     test_tools();
     test_writers();

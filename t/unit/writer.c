@@ -52,6 +52,27 @@ test_areas(void)
 }
 
 
+static void
+test_member(void)
+{
+    u_char       buf[64];
+    vb_str_t     s;
+    vb_writer_t  w;
+
+    static const char  members[] = "{\"a\": \"\\\"\", \"b\": null";
+
+    vb_writer_init(&w, buf);
+
+    s = text("\"");
+    vb_write_member(&w, "{\"a\": ", &s);
+
+    s.len = 0;
+    vb_write_member(&w, ", \"b\": ", &s);
+
+    is_mem(buf, w.len, members, sizeof(members) - 1, "members of an object");
+}
+
+
 /* JSON strings longer than what is escaped at a time */
 
 static void
@@ -88,6 +109,7 @@ int
 main(void)
 {
     test_areas();
+    test_member();
     test_long();
 
     return done_testing();
