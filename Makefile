@@ -97,7 +97,8 @@ PURE_SRCS = $(foreach room,$(PURE),$(wildcard src/$(room)/*.c))
 PURE_OBJS = $(PURE_SRCS:src/%.c=$(BUILD)/pure/%.o)
 
 # a program each; what several of them share is a header
-UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
+UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c)) \
+        $(patsubst t/unit/nginx/%.c,$(BUILD)/unit/%,$(wildcard t/unit/nginx/*.c))
 
 PURE_CFLAGS = -std=gnu11 -W -Wall -Wextra -Wpointer-arith \
               -Wno-unused-parameter -Werror \
@@ -117,6 +118,16 @@ $(BUILD)/unit/%: t/unit/%.c $(BUILD)/pure/libvb.a $(BUILD)/configured-by
 	@mkdir -p $(@D)
 	$(quiet)$(CC) $(CFLAGS) $(PURE_CFLAGS) $(LDFLAGS) -o $@ $< \
 		$(BUILD)/pure/libvb.a $(PURE_LIBS)
+
+# those that take a file of src/nginx in, and stand in for nginx themselves
+NGINX_INCS = $(BUILD)/nginx/objs \
+             $(patsubst %,$(BUILD)/nginx/src/%,core event event/modules \
+                        os/unix http http/modules http/v2)
+
+$(BUILD)/unit/%: t/unit/nginx/%.c $(MODULE) $(BUILD)/configured-by
+	@mkdir -p $(@D)
+	$(quiet)$(CC) $(CFLAGS) $(PURE_CFLAGS) -Isrc/nginx $(NGINX_INCS:%=-I%) \
+		$(LDFLAGS) -o $@ $<
 
 unit: $(UNITS)
 

@@ -2,8 +2,10 @@
 /*
  * Counters, histograms and records of calls in voicebridge_zone.
  *
- * Numbers are atomic.  Records, queues and the calls of each process are
- * changed under the zone's mutex, which core unlocks when its holder dies.
+ * Everything but the sums of audio is changed under the zone's mutex and is
+ * whole at every instruction, see ngx_http_voicebridge_zone.h: a call that
+ * begins is there with the last word of it, and one that ends is counted,
+ * gone and among the recent ones with all of them or with none.
  */
 
 
@@ -11,28 +13,22 @@
 #include <ngx_http_voicebridge_zone.h>
 
 
-#define ngx_http_voicebridge_stats_pool(zone)                                 \
-    ((ngx_slab_pool_t *) (zone)->shm.addr)
-
-
 static ngx_http_voicebridge_worker_t *ngx_http_voicebridge_stats_worker(
     ngx_shm_zone_t *zone);
-static ngx_http_voicebridge_record_t *ngx_http_voicebridge_stats_record(
-    ngx_shm_zone_t *zone, ngx_http_voicebridge_worker_t *worker);
+static void ngx_http_voicebridge_stats_place(
+    ngx_http_voicebridge_stats_t *stats);
 static void ngx_http_voicebridge_stats_reap_locked(ngx_shm_zone_t *zone,
     ngx_uint_t own);
 static void ngx_http_voicebridge_stats_lost(ngx_shm_zone_t *zone,
     ngx_http_voicebridge_worker_t *worker);
 static void ngx_http_voicebridge_stats_retire(ngx_shm_zone_t *zone,
-    ngx_http_voicebridge_record_t *record);
-static void ngx_http_voicebridge_stats_forget(ngx_shm_zone_t *zone);
+    ngx_http_voicebridge_record_t *record, ngx_atomic_t *owner);
+static void ngx_http_voicebridge_stats_unseen(ngx_shm_zone_t *zone,
+    ngx_http_voicebridge_worker_t *worker, const char *direction,
+    const char *reason);
 static void ngx_http_voicebridge_stats_add(ngx_http_voicebridge_stats_t *stats,
     ngx_http_voicebridge_record_t *record);
-static void ngx_http_voicebridge_stats_write(
-    ngx_http_voicebridge_stats_t *stats,
-    ngx_http_voicebridge_record_t *record);
-static void ngx_http_voicebridge_stats_count_locked(
-    ngx_http_voicebridge_stats_sh_t *sh,
+static void ngx_http_voicebridge_stats_increment(ngx_shm_zone_t *zone,
     ngx_http_voicebridge_stats_family_t family, const char *a, const char *b);
 static uint64_t ngx_http_voicebridge_stats_now(void);
 
@@ -43,8 +39,9 @@ ngx_msec_t  ngx_http_voicebridge_stats_bounds[] = {
 
 
 ngx_http_voicebridge_stats_sh_t *
-ngx_http_voicebridge_stats_create(ngx_slab_pool_t *shpool, size_t size)
+ngx_http_voicebridge_stats_create(ngx_slab_pool_t *shpool)
 {
+    size_t                            size;
     ngx_http_voicebridge_stats_sh_t  *sh;
 
     sh = ngx_slab_calloc(shpool, sizeof(ngx_http_voicebridge_stats_sh_t));
@@ -52,13 +49,27 @@ ngx_http_voicebridge_stats_create(ngx_slab_pool_t *shpool, size_t size)
         return NULL;
     }
 
-    ngx_queue_init(&sh->live);
-    ngx_queue_init(&sh->recent);
+    size = shpool->pfree * ngx_pagesize / 8;
 
-    /* most of a small zone is for what goes on */
+    sh->nlive = size / (sizeof(ngx_http_voicebridge_record_t)
+                        + sizeof(ngx_atomic_t));
+    sh->nrecent = ngx_min(NGX_HTTP_VOICEBRIDGE_STATS_RECENT,
+                          size / sizeof(ngx_http_voicebridge_record_t));
 
-    sh->max_recent = ngx_min(NGX_HTTP_VOICEBRIDGE_STATS_RECENT,
-                             size / 8 / sizeof(ngx_http_voicebridge_record_t));
+    sh->live = ngx_slab_calloc(shpool,
+                               (sh->nlive + sh->nrecent)
+                               * sizeof(ngx_http_voicebridge_record_t)
+                               + sh->nlive * sizeof(ngx_atomic_t));
+
+    if (sh->live == NULL) {
+        sh->nlive = 0;
+        sh->nrecent = 0;
+
+        return sh;
+    }
+
+    sh->recent = sh->live + sh->nlive;
+    sh->owner = (ngx_atomic_t *) (sh->recent + sh->nrecent);
 
     return sh;
 }
@@ -68,9 +79,6 @@ void
 ngx_http_voicebridge_stats_begin(ngx_http_voicebridge_stats_t *stats,
     ngx_shm_zone_t *zone)
 {
-    ngx_slab_pool_t                *shpool;
-    ngx_http_voicebridge_record_t  *record;
-
     if (zone == NULL) {
         return;
     }
@@ -78,26 +86,13 @@ ngx_http_voicebridge_stats_begin(ngx_http_voicebridge_stats_t *stats,
     stats->zone = zone;
     stats->started = ngx_http_voicebridge_stats_now();
 
-    shpool = ngx_http_voicebridge_stats_pool(zone);
-
-    ngx_shmtx_lock(&shpool->mutex);
+    ngx_http_voicebridge_zone_lock(zone);
 
     stats->worker = ngx_http_voicebridge_stats_worker(zone);
-    stats->worker->live++;
 
-    record = ngx_http_voicebridge_stats_record(zone, stats->worker);
+    ngx_http_voicebridge_stats_place(stats);
 
-    if (record) {
-        record->pid = ngx_pid;
-        record->started = stats->started;
-
-        ngx_queue_insert_head(&ngx_http_voicebridge_zone_stats(zone)->live,
-                              &record->queue);
-    }
-
-    stats->record = record;
-
-    ngx_shmtx_unlock(&shpool->mutex);
+    ngx_http_voicebridge_zone_unlock(zone);
 }
 
 
@@ -105,8 +100,6 @@ void
 ngx_http_voicebridge_stats_update(ngx_http_voicebridge_stats_t *stats,
     ngx_http_voicebridge_record_t *record)
 {
-    ngx_slab_pool_t  *shpool;
-
     if (stats->zone == NULL) {
         return;
     }
@@ -117,13 +110,15 @@ ngx_http_voicebridge_stats_update(ngx_http_voicebridge_stats_t *stats,
         return;
     }
 
-    shpool = ngx_http_voicebridge_stats_pool(stats->zone);
+    record->started = stats->started;
 
-    ngx_shmtx_lock(&shpool->mutex);
+    ngx_http_voicebridge_zone_lock(stats->zone);
 
-    ngx_http_voicebridge_stats_write(stats, record);
+    record->serial = stats->record->serial;
 
-    ngx_shmtx_unlock(&shpool->mutex);
+    *stats->record = *record;
+
+    ngx_http_voicebridge_zone_unlock(stats->zone);
 }
 
 
@@ -131,31 +126,26 @@ void
 ngx_http_voicebridge_stats_end(ngx_http_voicebridge_stats_t *stats,
     ngx_http_voicebridge_record_t *record)
 {
-    ngx_slab_pool_t  *shpool;
-
     if (stats->zone == NULL) {
         return;
     }
 
     ngx_http_voicebridge_stats_add(stats, record);
 
-    shpool = ngx_http_voicebridge_stats_pool(stats->zone);
+    record->started = stats->started;
 
-    ngx_shmtx_lock(&shpool->mutex);
-
-    ngx_http_voicebridge_stats_count_locked(
-                                ngx_http_voicebridge_zone_stats(stats->zone),
-                                NGX_HTTP_VOICEBRIDGE_STATS_CALLS,
-                                record->direction, record->end_reason);
+    ngx_http_voicebridge_zone_lock(stats->zone);
 
     if (stats->record) {
-        ngx_http_voicebridge_stats_write(stats, record);
-        ngx_http_voicebridge_stats_retire(stats->zone, stats->record);
+        ngx_http_voicebridge_stats_retire(stats->zone, record, stats->owner);
+
+    } else {
+        ngx_http_voicebridge_stats_unseen(stats->zone, stats->worker,
+                                          record->direction,
+                                          record->end_reason);
     }
 
-    stats->worker->live--;
-
-    ngx_shmtx_unlock(&shpool->mutex);
+    ngx_http_voicebridge_zone_unlock(stats->zone);
 
     stats->zone = NULL;
     stats->record = NULL;
@@ -213,7 +203,6 @@ ngx_http_voicebridge_stats_worker(ngx_shm_zone_t *zone)
 
         if (free) {
             free->pid = ngx_pid;
-            free->live = 0;
             return free;
         }
 
@@ -224,92 +213,61 @@ ngx_http_voicebridge_stats_worker(ngx_shm_zone_t *zone)
 }
 
 
-static ngx_http_voicebridge_record_t *
-ngx_http_voicebridge_stats_record(ngx_shm_zone_t *zone,
-    ngx_http_voicebridge_worker_t *worker)
+/* a record for a call that begins, or one more that has none */
+
+static void
+ngx_http_voicebridge_stats_place(ngx_http_voicebridge_stats_t *stats)
 {
-    ngx_slab_pool_t                  *shpool;
+    ngx_uint_t                        i, n;
     ngx_http_voicebridge_record_t    *record;
     ngx_http_voicebridge_stats_sh_t  *sh;
 
-    sh = ngx_http_voicebridge_zone_stats(zone);
-    shpool = ngx_http_voicebridge_stats_pool(zone);
+    sh = ngx_http_voicebridge_zone_stats(stats->zone);
 
-    if (worker->pid == 0) {
+    /* without a pid nobody would take it away after a process that dies */
 
-        /* nobody would take it away after a process that dies */
+    n = stats->worker->pid ? sh->nlive : 0;
+
+    for (i = 0; i < n; i++) {
+
+        sh->hand = (sh->hand + 1) % sh->nlive;
+
+        if (sh->owner[sh->hand] == 0) {
+            break;
+        }
+    }
+
+    if (i == n) {
+        stats->record = NULL;
+        stats->worker->unseen++;
 
         (void) ngx_atomic_fetch_add(&sh->full, 1);
-        return NULL;
+
+        return;
     }
 
-    for ( ;; ) {
-        record = ngx_slab_calloc_locked(shpool,
-                                       sizeof(ngx_http_voicebridge_record_t));
-        if (record) {
-            return record;
-        }
+    record = &sh->live[sh->hand];
 
-        if (sh->nrecent == 0) {
-            (void) ngx_atomic_fetch_add(&sh->full, 1);
-            return NULL;
-        }
+    ngx_memzero(record, sizeof(ngx_http_voicebridge_record_t));
 
-        ngx_http_voicebridge_stats_forget(zone);
-    }
-}
+    record->serial = ++sh->begun;
+    record->started = stats->started;
 
+    stats->record = record;
+    stats->owner = &sh->owner[sh->hand];
 
-/* drops the oldest of the recent records */
-
-static void
-ngx_http_voicebridge_stats_forget(ngx_shm_zone_t *zone)
-{
-    ngx_queue_t                      *q;
-    ngx_http_voicebridge_stats_sh_t  *sh;
-
-    sh = ngx_http_voicebridge_zone_stats(zone);
-
-    q = ngx_queue_last(&sh->recent);
-    ngx_queue_remove(q);
-    sh->nrecent--;
-
-    ngx_slab_free_locked(ngx_http_voicebridge_stats_pool(zone),
-                         ngx_queue_data(q, ngx_http_voicebridge_record_t,
-                                        queue));
-}
-
-
-static void
-ngx_http_voicebridge_stats_retire(ngx_shm_zone_t *zone,
-    ngx_http_voicebridge_record_t *record)
-{
-    ngx_http_voicebridge_stats_sh_t  *sh;
-
-    sh = ngx_http_voicebridge_zone_stats(zone);
-
-    ngx_queue_remove(&record->queue);
-    ngx_queue_insert_head(&sh->recent, &record->queue);
-    sh->nrecent++;
-
-    while (sh->nrecent > sh->max_recent) {
-        ngx_http_voicebridge_stats_forget(zone);
-    }
+    ngx_http_voicebridge_zone_store(stats->zone, stats->owner, ngx_pid);
 }
 
 
 void
 ngx_http_voicebridge_stats_reap(ngx_shm_zone_t *zone, ngx_uint_t own)
 {
-    ngx_slab_pool_t  *shpool;
-
-    shpool = ngx_http_voicebridge_stats_pool(zone);
-
-    ngx_shmtx_lock(&shpool->mutex);
+    ngx_http_voicebridge_zone_lock(zone);
 
     ngx_http_voicebridge_stats_reap_locked(zone, own);
 
-    ngx_shmtx_unlock(&shpool->mutex);
+    ngx_http_voicebridge_zone_unlock(zone);
 }
 
 
@@ -345,54 +303,103 @@ ngx_http_voicebridge_stats_lost(ngx_shm_zone_t *zone,
     ngx_http_voicebridge_worker_t *worker)
 {
     uint64_t                          now;
-    ngx_queue_t                      *q, *next;
-    ngx_http_voicebridge_record_t    *record;
+    ngx_uint_t                        i;
+    ngx_http_voicebridge_record_t     record;
     ngx_http_voicebridge_stats_sh_t  *sh;
 
     static ngx_str_t  ended = ngx_string("ended");
     static ngx_str_t  reason = ngx_string("worker_lost");
+    static ngx_str_t  unknown = ngx_string("unknown");
 
     sh = ngx_http_voicebridge_zone_stats(zone);
     now = ngx_http_voicebridge_stats_now();
 
-    for (q = ngx_queue_head(&sh->live);
-         q != ngx_queue_sentinel(&sh->live);
-         q = next)
-    {
-        next = ngx_queue_next(q);
-        record = ngx_queue_data(q, ngx_http_voicebridge_record_t, queue);
+    for (i = 0; i < sh->nlive; i++) {
 
-        if (record->pid != worker->pid) {
+        if (sh->owner[i] != (ngx_atomic_uint_t) worker->pid) {
             continue;
         }
 
-        ngx_http_voicebridge_stats_text(record->state, sizeof(record->state),
+        record = sh->live[i];
+
+        ngx_http_voicebridge_stats_text(record.state, sizeof(record.state),
                                         &ended);
-        ngx_http_voicebridge_stats_text(record->end_reason,
-                                        sizeof(record->end_reason), &reason);
+        ngx_http_voicebridge_stats_text(record.end_reason,
+                                        sizeof(record.end_reason), &reason);
 
-        record->duration = now - ngx_min(now, record->started);
+        record.duration = now - ngx_min(now, record.started);
 
-        ngx_http_voicebridge_stats_count_locked(sh,
-                              NGX_HTTP_VOICEBRIDGE_STATS_CALLS,
-                              record->direction[0] ? record->direction
-                                                   : "unknown",
-                              record->end_reason);
+        /* it may have been written in part, and a label must be one of ours */
 
-        ngx_http_voicebridge_stats_retire(zone, record);
-
-        if (worker->live) {
-            worker->live--;
+        if (ngx_strcmp(record.direction, "inbound") != 0
+            && ngx_strcmp(record.direction, "outbound") != 0)
+        {
+            ngx_http_voicebridge_stats_text(record.direction,
+                                            sizeof(record.direction),
+                                            &unknown);
         }
+
+        ngx_http_voicebridge_stats_retire(zone, &record, &sh->owner[i]);
     }
 
-    for ( /* those without a record */ ; worker->live; worker->live--) {
-        ngx_http_voicebridge_stats_count_locked(sh,
-                              NGX_HTTP_VOICEBRIDGE_STATS_CALLS, "unknown",
-                              (char *) reason.data);
+    while (worker->unseen) {
+        ngx_http_voicebridge_stats_unseen(zone, worker, "unknown",
+                                          (char *) reason.data);
     }
 
     worker->pid = 0;
+}
+
+
+/* a call with a record has ended: it is counted, and one of the recent */
+
+static void
+ngx_http_voicebridge_stats_retire(ngx_shm_zone_t *zone,
+    ngx_http_voicebridge_record_t *record, ngx_atomic_t *owner)
+{
+    ngx_http_voicebridge_record_t    *recent;
+    ngx_http_voicebridge_stats_sh_t  *sh;
+
+    sh = ngx_http_voicebridge_zone_stats(zone);
+
+    ngx_http_voicebridge_stats_increment(zone,
+                                         NGX_HTTP_VOICEBRIDGE_STATS_CALLS,
+                                         record->direction,
+                                         record->end_reason);
+
+    if (sh->nrecent) {
+        recent = &sh->recent[sh->ended % sh->nrecent];
+        recent->serial = 0;
+
+        ngx_memory_barrier();
+
+        record->serial = 0;
+        *recent = *record;
+
+        ngx_http_voicebridge_zone_store(zone, &recent->serial, sh->ended + 1);
+        ngx_http_voicebridge_zone_store(zone, &sh->ended, sh->ended + 1);
+    }
+
+    ngx_http_voicebridge_zone_store(zone, owner, 0);
+
+    ngx_http_voicebridge_zone_commit(zone);
+}
+
+
+/* one without a record */
+
+static void
+ngx_http_voicebridge_stats_unseen(ngx_shm_zone_t *zone,
+    ngx_http_voicebridge_worker_t *worker, const char *direction,
+    const char *reason)
+{
+    ngx_http_voicebridge_stats_increment(zone,
+                                         NGX_HTTP_VOICEBRIDGE_STATS_CALLS,
+                                         direction, reason);
+
+    ngx_http_voicebridge_zone_store(zone, &worker->unseen, worker->unseen - 1);
+
+    ngx_http_voicebridge_zone_commit(zone);
 }
 
 
@@ -417,42 +424,29 @@ ngx_http_voicebridge_stats_add(ngx_http_voicebridge_stats_t *stats,
 }
 
 
-static void
-ngx_http_voicebridge_stats_write(ngx_http_voicebridge_stats_t *stats,
-    ngx_http_voicebridge_record_t *record)
-{
-    record->queue = stats->record->queue;
-    record->pid = stats->record->pid;
-    record->started = stats->started;
-
-    *stats->record = *record;
-}
-
-
 void
 ngx_http_voicebridge_stats_count(ngx_shm_zone_t *zone,
     ngx_http_voicebridge_stats_family_t family, const char *a, const char *b)
 {
-    ngx_slab_pool_t  *shpool;
+    ngx_http_voicebridge_zone_lock(zone);
 
-    shpool = ngx_http_voicebridge_stats_pool(zone);
+    ngx_http_voicebridge_stats_increment(zone, family, a, b);
 
-    ngx_shmtx_lock(&shpool->mutex);
-
-    ngx_http_voicebridge_stats_count_locked(
-                                        ngx_http_voicebridge_zone_stats(zone),
-                                        family, a, b);
-
-    ngx_shmtx_unlock(&shpool->mutex);
+    ngx_http_voicebridge_zone_unlock(zone);
 }
 
 
+/* one more with these labels, when the change is committed */
+
 static void
-ngx_http_voicebridge_stats_count_locked(ngx_http_voicebridge_stats_sh_t *sh,
+ngx_http_voicebridge_stats_increment(ngx_shm_zone_t *zone,
     ngx_http_voicebridge_stats_family_t family, const char *a, const char *b)
 {
-    ngx_uint_t                       i;
-    ngx_http_voicebridge_counter_t  *c;
+    ngx_uint_t                        i;
+    ngx_http_voicebridge_counter_t   *c;
+    ngx_http_voicebridge_stats_sh_t  *sh;
+
+    sh = ngx_http_voicebridge_zone_stats(zone);
 
     for (i = 0; i < NGX_HTTP_VOICEBRIDGE_STATS_COUNTERS; i++) {
 
@@ -475,7 +469,7 @@ ngx_http_voicebridge_stats_count_locked(ngx_http_voicebridge_stats_sh_t *sh,
             && ngx_strcmp(c->label[0], a) == 0
             && ngx_strcmp(c->label[1], b) == 0)
         {
-            c->value++;
+            ngx_http_voicebridge_zone_store(zone, &c->value, c->value + 1);
             return;
         }
     }
@@ -503,88 +497,12 @@ ngx_http_voicebridge_stats_observe(ngx_shm_zone_t *zone,
         }
     }
 
-    (void) ngx_atomic_fetch_add(&h->bucket[i], 1);
-    (void) ngx_atomic_fetch_add(&h->sum, ms);
-}
+    ngx_http_voicebridge_zone_lock(zone);
 
+    ngx_http_voicebridge_zone_store(zone, &h->bucket[i], h->bucket[i] + 1);
+    ngx_http_voicebridge_zone_store(zone, &h->sum, h->sum + ms);
 
-ngx_uint_t
-ngx_http_voicebridge_stats_live(ngx_shm_zone_t *zone)
-{
-    ngx_uint_t                      i, n;
-    ngx_slab_pool_t                *shpool;
-    ngx_http_voicebridge_worker_t  *worker;
-
-    shpool = ngx_http_voicebridge_stats_pool(zone);
-    worker = ngx_http_voicebridge_zone_stats(zone)->worker;
-    n = 0;
-
-    ngx_shmtx_lock(&shpool->mutex);
-
-    for (i = 0; i < NGX_HTTP_VOICEBRIDGE_STATS_WORKERS; i++) {
-        n += worker[i].live;
-    }
-
-    ngx_shmtx_unlock(&shpool->mutex);
-
-    return n;
-}
-
-
-ngx_array_t *
-ngx_http_voicebridge_stats_records(ngx_shm_zone_t *zone, ngx_pool_t *pool,
-    ngx_uint_t live, ngx_str_t *sid, ngx_uint_t limit)
-{
-    ngx_uint_t                      n;
-    ngx_queue_t                    *q, *queue;
-    ngx_array_t                    *records;
-    ngx_slab_pool_t                *shpool;
-    ngx_http_voicebridge_record_t  *record, *copy;
-
-    shpool = ngx_http_voicebridge_stats_pool(zone);
-
-    queue = live ? &ngx_http_voicebridge_zone_stats(zone)->live
-                 : &ngx_http_voicebridge_zone_stats(zone)->recent;
-
-    /* memory is there before the lock; what comes meanwhile has to wait */
-
-    n = live ? ngx_http_voicebridge_stats_live(zone)
-             : NGX_HTTP_VOICEBRIDGE_STATS_RECENT;
-
-    if (sid->len) {
-        n = ngx_min(n, 16);
-    }
-
-    n = ngx_min(n, limit);
-
-    records = ngx_array_create(pool, ngx_max(n, 1),
-                               sizeof(ngx_http_voicebridge_record_t));
-    if (records == NULL) {
-        return NULL;
-    }
-
-    ngx_shmtx_lock(&shpool->mutex);
-
-    for (q = ngx_queue_head(queue);
-         q != ngx_queue_sentinel(queue) && records->nelts < n;
-         q = ngx_queue_next(q))
-    {
-        record = ngx_queue_data(q, ngx_http_voicebridge_record_t, queue);
-
-        if (sid->len
-            && (ngx_strlen(record->call_sid) != sid->len
-                || ngx_strncmp(record->call_sid, sid->data, sid->len) != 0))
-        {
-            continue;
-        }
-
-        copy = ngx_array_push(records);
-        *copy = *record;
-    }
-
-    ngx_shmtx_unlock(&shpool->mutex);
-
-    return records;
+    ngx_http_voicebridge_zone_unlock(zone);
 }
 
 

@@ -57,20 +57,19 @@ typedef struct {
 } ngx_http_voicebridge_histogram_t;
 
 
-/* the calls of a process, so that they can end with it */
+/* a process, and its calls that have no record, so that they end with it */
 typedef struct {
     ngx_pid_t                           pid;               /* 0: free */
-    ngx_uint_t                          live;
+    ngx_atomic_t                        unseen;
 } ngx_http_voicebridge_worker_t;
 
 
 /*
- * A call; one object of a slab's class of 512 bytes.  Texts end with a NUL,
- * longer ones are cut between characters.  Numbers of phones are masked.
+ * A call.  Texts end with a NUL, longer ones are cut between characters.
+ * Numbers of phones are masked.
  */
 typedef struct {
-    ngx_queue_t                         queue;     /* the zone's own */
-    ngx_pid_t                           pid;       /* also */
+    ngx_atomic_t                        serial;    /* the zone's own */
 
     uint32_t                            interruptions;
     uint64_t                            started;   /* ms since the epoch */
@@ -93,11 +92,23 @@ typedef struct {
 } ngx_http_voicebridge_record_t;
 
 
+/*
+ * A call is live while its place in the table of owners has the pid of its
+ * process, and so has the record of that place: where a process ends in the
+ * middle of something, nothing else says what is true.
+ */
 typedef struct {
-    ngx_queue_t                         live;      /* newest first */
-    ngx_queue_t                         recent;
+    ngx_http_voicebridge_record_t      *live;
+    ngx_atomic_t                       *owner;
+    ngx_uint_t                          nlive;
+    ngx_uint_t                          hand;      /* a free place is near */
+    ngx_atomic_t                        begun;     /* with a record */
+
+    /* a ring: the n-th that has ended is at n modulo nrecent, its serial is
+     * n + 1, or 0 while it is written */
+    ngx_http_voicebridge_record_t      *recent;
     ngx_uint_t                          nrecent;
-    ngx_uint_t                          max_recent;
+    ngx_atomic_t                        ended;
 
     ngx_atomic_t                        full;      /* no room for something */
     ngx_atomic_t                        interruptions;
@@ -122,6 +133,7 @@ typedef struct {
     ngx_shm_zone_t                     *zone;      /* NULL: nothing to do */
     ngx_http_voicebridge_worker_t      *worker;
     ngx_http_voicebridge_record_t      *record;    /* NULL: no room for it */
+    ngx_atomic_t                       *owner;     /* of the record */
 
     uint64_t                            started;   /* ms since the epoch */
 
@@ -136,9 +148,13 @@ typedef struct {
 extern ngx_msec_t  ngx_http_voicebridge_stats_bounds[];
 
 
-/* makes the root of it all in a new zone of size bytes; NULL: no room */
+/*
+ * Makes the root of it all in a new zone; NULL: no room.  Records of calls
+ * take an eighth of what is free then, those of the last hundred another one
+ * at most.
+ */
 ngx_http_voicebridge_stats_sh_t *ngx_http_voicebridge_stats_create(
-    ngx_slab_pool_t *shpool, size_t size);
+    ngx_slab_pool_t *shpool);
 
 /*
  * Ends the calls of processes that are no more, as "worker_lost"; own: also
@@ -152,7 +168,7 @@ void ngx_http_voicebridge_stats_begin(ngx_http_voicebridge_stats_t *stats,
     ngx_shm_zone_t *zone);
 
 /*
- * What the call is now: all members of record but queue, pid and started.
+ * What the call is now: all members of record but serial and started.
  * Numbers never become smaller.
  */
 void ngx_http_voicebridge_stats_update(ngx_http_voicebridge_stats_t *stats,

@@ -8,45 +8,65 @@
 #include <ngx_http_voicebridge_zone.h>
 
 
-#define NGX_HTTP_VOICEBRIDGE_NONCE_LEN  16
+#define NGX_HTTP_VOICEBRIDGE_NONCE_LEN     16
+
+/*
+ * Places a nonce may have: its own and those behind that.  With 256 of them
+ * a table has more than four fifths of it filled before the first one finds
+ * no place.
+ */
+#define NGX_HTTP_VOICEBRIDGE_NONCE_PLACES  256
 
 
 /*
- * Used nonces lie in one tree in the order in which they expire, equals by
- * their bytes.  A token's MAC binds its nonce to its expiry, so the pair is
- * as unique as the nonce, and the tree is both the set and the queue.
+ * A place is free while it expires in the past.  It is filled from behind:
+ * until its last word is written it is as free as before.  Nonces are random,
+ * and nobody can choose one: so is where they lie in the table.
  */
 
 typedef struct {
-    ngx_rbtree_node_t             node;        /* key: expiry */
-    u_char                        nonce[NGX_HTTP_VOICEBRIDGE_NONCE_LEN];
+    uint32_t                          expires;     /* Unix seconds */
+    u_char                            nonce[NGX_HTTP_VOICEBRIDGE_NONCE_LEN];
 } ngx_http_voicebridge_nonce_t;
 
 
+/* one word, and what it is to be */
 typedef struct {
-    ngx_rbtree_t                            nonces;
-    ngx_rbtree_node_t                       sentinel;
-    ngx_http_voicebridge_stats_sh_t        *stats;
+    ngx_atomic_t                     *word;
+    ngx_atomic_uint_t                 value;
+} ngx_http_voicebridge_store_t;
+
+
+typedef struct {
+    ngx_http_voicebridge_stats_sh_t  *stats;
+
+    /* NULL until there is a first answer to keep */
     ngx_http_voicebridge_idempotency_sh_t  *idempotency;
+
+    ngx_http_voicebridge_nonce_t     *nonces;
+    ngx_uint_t                        nnonces;
+
+    /* decided are those that are to be done, whatever happens */
+    ngx_uint_t                        nstores;
+    ngx_uint_t                        decided;
+    ngx_http_voicebridge_store_t      store[NGX_HTTP_VOICEBRIDGE_ZONE_STORES];
 } ngx_http_voicebridge_zone_sh_t;
 
 
 typedef struct {
-    ngx_http_voicebridge_zone_sh_t  *sh;
-    ngx_slab_pool_t                 *shpool;
+    ngx_http_voicebridge_zone_sh_t   *sh;
+    ngx_slab_pool_t                  *shpool;
 } ngx_http_voicebridge_zone_ctx_t;
 
 
 static ngx_int_t ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
-static ngx_int_t ngx_http_voicebridge_nonce_cmp(time_t expiry, u_char *nonce,
-    ngx_rbtree_node_t *node);
-static void ngx_http_voicebridge_nonce_insert(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel);
-static ngx_uint_t ngx_http_voicebridge_nonce_used(
-    ngx_http_voicebridge_zone_sh_t *sh, u_char *nonce, time_t expiry);
-static void ngx_http_voicebridge_nonce_expire(
-    ngx_http_voicebridge_zone_ctx_t *ctx, ngx_uint_t n);
+static ngx_int_t ngx_http_voicebridge_zone_create(ngx_slab_pool_t *shpool,
+    ngx_http_voicebridge_zone_sh_t *sh);
+static void ngx_http_voicebridge_zone_redo(ngx_http_voicebridge_zone_sh_t *sh);
+static ngx_uint_t ngx_http_voicebridge_nonce_use(
+    ngx_http_voicebridge_zone_sh_t *sh, u_char *nonce, uint32_t expires,
+    ngx_uint_t *full);
 
 
 char *
@@ -147,15 +167,6 @@ ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     ctx->sh = sh;
     ctx->shpool->data = sh;
 
-    ngx_rbtree_init(&sh->nonces, &sh->sentinel,
-                    ngx_http_voicebridge_nonce_insert);
-
-    sh->stats = ngx_http_voicebridge_stats_create(ctx->shpool,
-                                                  shm_zone->shm.size);
-    if (sh->stats == NULL) {
-        return NGX_ERROR;
-    }
-
     len = sizeof(" in voicebridge_zone \"\"") + shm_zone->shm.name.len;
 
     ctx->shpool->log_ctx = ngx_slab_alloc(ctx->shpool, len);
@@ -169,6 +180,38 @@ ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     /* a full zone is no failure, and whoever meets it says what it means */
 
     ctx->shpool->log_nomem = 0;
+
+    return ngx_http_voicebridge_zone_create(ctx->shpool, sh);
+}
+
+
+/*
+ * What is needed for every call has its memory from the beginning: a worker
+ * that is killed while it allocates leaves an allocator in any state.  Core
+ * unlocks the mutex for it.
+ */
+
+static ngx_int_t
+ngx_http_voicebridge_zone_create(ngx_slab_pool_t *shpool,
+    ngx_http_voicebridge_zone_sh_t *sh)
+{
+    size_t  size;
+
+    sh->stats = ngx_http_voicebridge_stats_create(shpool);
+    if (sh->stats == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* the other half is for those who allocate */
+
+    size = shpool->pfree * ngx_pagesize / 2;
+
+    sh->nonces = ngx_slab_calloc(shpool, size);
+    if (sh->nonces == NULL) {
+        return NGX_ERROR;
+    }
+
+    sh->nnonces = size / sizeof(ngx_http_voicebridge_nonce_t);
 
     return NGX_OK;
 }
@@ -196,146 +239,156 @@ ngx_http_voicebridge_zone_idempotency(ngx_shm_zone_t *zone)
 }
 
 
+void
+ngx_http_voicebridge_zone_lock(ngx_shm_zone_t *zone)
+{
+    ngx_http_voicebridge_zone_ctx_t  *ctx;
+
+    ctx = zone->data;
+
+    ngx_shmtx_lock(&ctx->shpool->mutex);
+
+    /* whoever had it before may have died with it */
+
+    ngx_http_voicebridge_zone_redo(ctx->sh);
+}
+
+
+void
+ngx_http_voicebridge_zone_unlock(ngx_shm_zone_t *zone)
+{
+    ngx_http_voicebridge_zone_ctx_t  *ctx;
+
+    ctx = zone->data;
+
+    ngx_http_voicebridge_zone_commit(zone);
+
+    ngx_shmtx_unlock(&ctx->shpool->mutex);
+}
+
+
+void
+ngx_http_voicebridge_zone_store(ngx_shm_zone_t *zone, ngx_atomic_t *word,
+    ngx_atomic_uint_t value)
+{
+    ngx_http_voicebridge_store_t     *store;
+    ngx_http_voicebridge_zone_ctx_t  *ctx;
+
+    ctx = zone->data;
+
+    store = &ctx->sh->store[ctx->sh->nstores];
+
+    store->word = word;
+    store->value = value;
+
+    ctx->sh->nstores++;
+}
+
+
+void
+ngx_http_voicebridge_zone_commit(ngx_shm_zone_t *zone)
+{
+    ngx_http_voicebridge_zone_ctx_t  *ctx;
+
+    ctx = zone->data;
+
+    /* all that was written so far before, all of the stores after this one */
+
+    ngx_memory_barrier();
+
+    ctx->sh->decided = ctx->sh->nstores;
+
+    ngx_memory_barrier();
+
+    ngx_http_voicebridge_zone_redo(ctx->sh);
+}
+
+
+/* what is decided is done; a second time changes nothing */
+
+static void
+ngx_http_voicebridge_zone_redo(ngx_http_voicebridge_zone_sh_t *sh)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < sh->decided; i++) {
+        *sh->store[i].word = sh->store[i].value;
+    }
+
+    ngx_memory_barrier();
+
+    sh->decided = 0;
+    sh->nstores = 0;
+}
+
+
 ngx_int_t
 ngx_http_voicebridge_zone_use_nonce(ngx_shm_zone_t *zone, u_char *nonce,
     time_t expiry, ngx_uint_t *full)
 {
-    ngx_int_t                         rc;
-    ngx_http_voicebridge_nonce_t     *n;
+    ngx_uint_t                        used;
     ngx_http_voicebridge_zone_ctx_t  *ctx;
 
     ctx = zone->data;
     *full = 0;
 
-    ngx_shmtx_lock(&ctx->shpool->mutex);
+    ngx_http_voicebridge_zone_lock(zone);
 
-    if (ngx_http_voicebridge_nonce_used(ctx->sh, nonce, expiry)) {
-        rc = NGX_DECLINED;
-        goto done;
-    }
+    used = ngx_http_voicebridge_nonce_use(ctx->sh, nonce,
+                                   ngx_min(expiry, NGX_MAX_UINT32_VALUE),
+                                   full);
 
-    rc = NGX_OK;
+    ngx_http_voicebridge_zone_unlock(zone);
 
-    /* two go for one that comes, so the dead never pile up */
-
-    ngx_http_voicebridge_nonce_expire(ctx, 2);
-
-    n = ngx_slab_alloc_locked(ctx->shpool,
-                              sizeof(ngx_http_voicebridge_nonce_t));
-    if (n == NULL) {
-        ngx_http_voicebridge_nonce_expire(ctx, NGX_MAX_UINT32_VALUE);
-
-        n = ngx_slab_alloc_locked(ctx->shpool,
-                                  sizeof(ngx_http_voicebridge_nonce_t));
-        if (n == NULL) {
-            *full = 1;
-            goto done;
-        }
-    }
-
-    n->node.key = (ngx_rbtree_key_t) expiry;
-    ngx_memcpy(n->nonce, nonce, NGX_HTTP_VOICEBRIDGE_NONCE_LEN);
-
-    ngx_rbtree_insert(&ctx->sh->nonces, &n->node);
-
-done:
-
-    ngx_shmtx_unlock(&ctx->shpool->mutex);
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_http_voicebridge_nonce_cmp(time_t expiry, u_char *nonce,
-    ngx_rbtree_node_t *node)
-{
-    ngx_http_voicebridge_nonce_t  *n;
-
-    if ((ngx_rbtree_key_t) expiry != node->key) {
-        return (ngx_rbtree_key_t) expiry < node->key ? -1 : 1;
-    }
-
-    n = (ngx_http_voicebridge_nonce_t *) node;
-
-    return ngx_memcmp(nonce, n->nonce, NGX_HTTP_VOICEBRIDGE_NONCE_LEN);
-}
-
-
-static void
-ngx_http_voicebridge_nonce_insert(ngx_rbtree_node_t *temp,
-    ngx_rbtree_node_t *node, ngx_rbtree_node_t *sentinel)
-{
-    ngx_rbtree_node_t             **p;
-    ngx_http_voicebridge_nonce_t   *n;
-
-    n = (ngx_http_voicebridge_nonce_t *) node;
-
-    for ( ;; ) {
-        p = ngx_http_voicebridge_nonce_cmp(n->node.key, n->nonce, temp) < 0
-            ? &temp->left : &temp->right;
-
-        if (*p == sentinel) {
-            break;
-        }
-
-        temp = *p;
-    }
-
-    *p = node;
-    node->parent = temp;
-    node->left = sentinel;
-    node->right = sentinel;
-    ngx_rbt_red(node);
-}
-
-
-static ngx_uint_t
-ngx_http_voicebridge_nonce_used(ngx_http_voicebridge_zone_sh_t *sh,
-    u_char *nonce, time_t expiry)
-{
-    ngx_int_t           rc;
-    ngx_rbtree_node_t  *node;
-
-    node = sh->nonces.root;
-
-    while (node != sh->nonces.sentinel) {
-        rc = ngx_http_voicebridge_nonce_cmp(expiry, nonce, node);
-
-        if (rc == 0) {
-            return 1;
-        }
-
-        node = (rc < 0) ? node->left : node->right;
-    }
-
-    return 0;
+    return used ? NGX_DECLINED : NGX_OK;
 }
 
 
 /*
- * Drops up to n nonces of tokens that are refused by their age anyway; a
- * second is left for a worker whose cached time is behind.
+ * Looks at all places the nonce may have, and takes the first that is free:
+ * that of a token that is refused by its age anyway.  A second is left for a
+ * worker whose cached time is behind.
  */
 
-static void
-ngx_http_voicebridge_nonce_expire(ngx_http_voicebridge_zone_ctx_t *ctx,
-    ngx_uint_t n)
+static ngx_uint_t
+ngx_http_voicebridge_nonce_use(ngx_http_voicebridge_zone_sh_t *sh,
+    u_char *nonce, uint32_t expires, ngx_uint_t *full)
 {
-    ngx_rbtree_t       *nonces;
-    ngx_rbtree_node_t  *node;
+    uint32_t                       hash;
+    ngx_uint_t                     i, n;
+    ngx_http_voicebridge_nonce_t  *place, *free;
 
-    nonces = &ctx->sh->nonces;
+    ngx_memcpy(&hash, nonce, sizeof(uint32_t));
 
-    while (n-- && nonces->root != nonces->sentinel) {
+    free = NULL;
+    n = ngx_min(sh->nnonces, NGX_HTTP_VOICEBRIDGE_NONCE_PLACES);
 
-        node = ngx_rbtree_min(nonces->root, nonces->sentinel);
+    for (i = 0; i < n; i++) {
 
-        if (node->key + 1 >= (ngx_rbtree_key_t) ngx_time()) {
-            return;
+        place = &sh->nonces[((uint64_t) hash + i) % sh->nnonces];
+
+        if (place->expires == expires
+            && ngx_memcmp(place->nonce, nonce, NGX_HTTP_VOICEBRIDGE_NONCE_LEN)
+               == 0)
+        {
+            return 1;
         }
 
-        ngx_rbtree_delete(nonces, node);
-        ngx_slab_free_locked(ctx->shpool, node);
+        if (free == NULL && (time_t) place->expires + 1 < ngx_time()) {
+            free = place;
+        }
     }
+
+    if (free == NULL) {
+        *full = 1;
+        return 0;
+    }
+
+    ngx_memcpy(free->nonce, nonce, NGX_HTTP_VOICEBRIDGE_NONCE_LEN);
+
+    ngx_memory_barrier();
+
+    free->expires = expires;
+
+    return 0;
 }

@@ -14,15 +14,35 @@
 #include <ngx_http_voicebridge_stats.h>
 
 
+/* most that one change of the zone can store at once */
+#define NGX_HTTP_VOICEBRIDGE_ZONE_STORES  8
+
+
 /* voicebridge_zone name:size; (http only) */
 char *ngx_http_voicebridge_zone_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 
 /*
+ * The zone's mutex, which core unlocks for a worker that was killed, wherever
+ * that was.  So what is shared is made to be whole at every instruction: a
+ * change writes what nobody looks at yet, and then one word; or, where more
+ * than one word belong together, it gives them to ..._store(), at most
+ * NGX_HTTP_VOICEBRIDGE_ZONE_STORES, each once.  They are stored by
+ * ..._commit() and by ..._unlock(): if not by this worker, then by the next
+ * one that has the mutex.  ..._store() alone changes nothing.
+ */
+void ngx_http_voicebridge_zone_lock(ngx_shm_zone_t *zone);
+void ngx_http_voicebridge_zone_store(ngx_shm_zone_t *zone, ngx_atomic_t *word,
+    ngx_atomic_uint_t value);
+void ngx_http_voicebridge_zone_commit(ngx_shm_zone_t *zone);
+void ngx_http_voicebridge_zone_unlock(ngx_shm_zone_t *zone);
+
+
+/*
  * Uses a token's nonce (16 bytes) up until expiry (Unix seconds).  NGX_OK the
- * first time, NGX_DECLINED when it was used before.  When the zone has no
- * room expired nonces go first, then NGX_OK with *full set: the caller logs.
+ * first time, NGX_DECLINED when it was used before.  When there is no room for
+ * it NGX_OK with *full set: the caller logs.
  */
 ngx_int_t ngx_http_voicebridge_zone_use_nonce(ngx_shm_zone_t *zone,
     u_char *nonce, time_t expiry, ngx_uint_t *full);

@@ -1,0 +1,533 @@
+
+/*
+ * A worker that is killed at any of its instructions leaves voicebridge_zone
+ * whole.
+ *
+ * A process is traced while it uses tokens, begins and ends calls, and takes
+ * those of a dead one away.  After each instruction that has changed the
+ * shared memory it might have died: then another worker comes, finds all that
+ * was done, counts every call once, and goes on.  Then the memory is put back,
+ * and the process does its next step.
+ */
+
+
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <signal.h>
+#include <tap.h>
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+static int is_running(ngx_pid_t pid, int signal);
+
+#define kill  is_running
+
+#include "../../../src/nginx/ngx_http_voicebridge_zone.c"
+#include "../../../src/nginx/ngx_http_voicebridge_stats.c"
+#include "../../../src/nginx/ngx_http_voicebridge_stats_view.c"
+
+
+/* of the zone, more than the counters: some few records, some nonces */
+#define SIZE      (sizeof(ngx_http_voicebridge_stats_sh_t) + 16384)
+
+/* what the worker does */
+#define CALLS     9
+#define TOKENS    6
+#define NUMBERS   5
+
+#define DEAD      1000
+#define WORKER    1001
+#define AFTER     1002
+
+
+/* what the worker has done, and what it has begun to do */
+typedef struct {
+    ngx_uint_t                  begins[2];
+    ngx_uint_t                  ends[2];
+    ngx_uint_t                  tokens[2];
+    ngx_uint_t                  numbers[2];
+    ngx_uint_t                  counts[2];
+} progress_t;
+
+
+static u_char           *memory;        /* shared: the zone's */
+static u_char           *next;          /* free, of it */
+static progress_t       *progress;      /* shared, too */
+static ngx_shm_zone_t    zone;
+static ngx_pool_t       *pool;
+
+static ngx_time_t        now = { 1000000, 0, 0 };
+
+
+/* of nginx, what is needed */
+
+ngx_pid_t             ngx_pid;
+ngx_uint_t            ngx_pagesize = 512;
+volatile ngx_time_t  *ngx_cached_time = &now;
+ngx_module_t          ngx_http_voicebridge_module;
+
+
+static int
+is_running(ngx_pid_t pid, int signal)
+{
+    errno = ESRCH;
+
+    return pid == AFTER ? 0 : -1;
+}
+
+
+void
+ngx_shmtx_lock(ngx_shmtx_t *mtx)
+{
+    *mtx->lock = ngx_pid;
+}
+
+
+void
+ngx_shmtx_unlock(ngx_shmtx_t *mtx)
+{
+    *mtx->lock = 0;
+}
+
+
+void *
+ngx_slab_calloc(ngx_slab_pool_t *shpool, size_t size)
+{
+    u_char  *p;
+
+    size = ngx_align(size, sizeof(void *));
+
+    if (size > (size_t) (memory + SIZE - next)) {
+        return NULL;
+    }
+
+    p = next;
+    next += size;
+    shpool->pfree = (memory + SIZE - next) / ngx_pagesize;
+
+    ngx_memzero(p, size);
+
+    return p;
+}
+
+
+void *
+ngx_slab_alloc(ngx_slab_pool_t *shpool, size_t size)
+{
+    return ngx_slab_calloc(shpool, size);
+}
+
+
+u_char *
+ngx_cpystrn(u_char *dst, u_char *src, size_t n)
+{
+    (void) snprintf((char *) dst, n, "%s", src);
+
+    return dst + strlen((char *) dst);
+}
+
+
+u_char *
+ngx_sprintf(u_char *buf, const char *fmt, ...)
+{
+    return buf;
+}
+
+
+void *
+ngx_palloc(ngx_pool_t *p, size_t size)
+{
+    static u_char  buf[65536], *last = buf;
+
+    last = (size > (size_t) (buf + sizeof(buf) - last)) ? buf : last;
+    last += size;
+
+    return last - size;
+}
+
+
+void *
+ngx_pcalloc(ngx_pool_t *p, size_t size)
+{
+    return NULL;
+}
+
+
+ngx_array_t *
+ngx_array_create(ngx_pool_t *p, ngx_uint_t n, size_t size)
+{
+    ngx_array_t  *a;
+
+    a = ngx_palloc(p, sizeof(ngx_array_t));
+    (void) ngx_array_init(a, p, n, size);
+
+    return a;
+}
+
+
+void *
+ngx_array_push(ngx_array_t *a)
+{
+    return (u_char *) a->elts + a->size * a->nelts++;
+}
+
+
+ssize_t
+ngx_parse_size(ngx_str_t *line)
+{
+    return NGX_ERROR;
+}
+
+
+ngx_shm_zone_t *
+ngx_shared_memory_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag)
+{
+    return NULL;
+}
+
+
+void ngx_cdecl
+ngx_conf_log_error(ngx_uint_t level, ngx_conf_t *cf, ngx_err_t err,
+    const char *fmt, ...)
+{
+}
+
+
+static void
+make_zone(void)
+{
+    ngx_slab_pool_t                         *shpool;
+    static ngx_http_voicebridge_zone_ctx_t   ctx;
+
+    next = memory;
+
+    shpool = (ngx_slab_pool_t *) next;
+    next += ngx_align(sizeof(ngx_slab_pool_t) + sizeof(ngx_atomic_t), 64);
+
+    shpool->mutex.lock = (ngx_atomic_t *) (shpool + 1);
+
+    zone.shm.addr = memory;
+    zone.shm.size = SIZE;
+    zone.data = &ctx;
+
+    if (ngx_http_voicebridge_init_zone(&zone, NULL) != NGX_OK) {
+        ok(0, "there is a zone");
+        exit(1);
+    }
+}
+
+
+static void
+token(u_char *nonce, ngx_uint_t n)
+{
+    /* all of them are for the same places of the table */
+
+    ngx_memset(nonce, 'n', NGX_HTTP_VOICEBRIDGE_NONCE_LEN);
+    nonce[NGX_HTTP_VOICEBRIDGE_NONCE_LEN - 1] = n;
+}
+
+
+static ngx_int_t
+use(ngx_uint_t n)
+{
+    u_char      nonce[NGX_HTTP_VOICEBRIDGE_NONCE_LEN];
+    ngx_uint_t  full;
+
+    token(nonce, n);
+
+    return ngx_http_voicebridge_zone_use_nonce(&zone, nonce, now.sec + 60,
+                                               &full);
+}
+
+
+static void
+fill(ngx_http_voicebridge_record_t *record, const char *state,
+    const char *reason)
+{
+    ngx_memzero(record, sizeof(ngx_http_voicebridge_record_t));
+
+    (void) snprintf(record->state, sizeof(record->state), "%s", state);
+    (void) snprintf(record->end_reason, sizeof(record->end_reason), "%s",
+                    reason);
+    (void) snprintf(record->direction, sizeof(record->direction), "inbound");
+    memset(record->session_id, 's', sizeof(record->session_id) - 1);
+}
+
+
+/* three calls that nobody ends */
+
+static void
+die(void)
+{
+    ngx_uint_t                     i;
+    ngx_http_voicebridge_stats_t   stats;
+    ngx_http_voicebridge_record_t  record;
+
+    ngx_pid = DEAD;
+
+    for (i = 0; i < 3; i++) {
+        ngx_memzero(&stats, sizeof(ngx_http_voicebridge_stats_t));
+        ngx_http_voicebridge_stats_begin(&stats, &zone);
+        fill(&record, "live", "");
+        ngx_http_voicebridge_stats_update(&stats, &record);
+    }
+}
+
+
+static void
+work(void)
+{
+    ngx_uint_t                     i;
+    ngx_http_voicebridge_stats_t   stats[CALLS];
+    ngx_http_voicebridge_record_t  record;
+
+    ngx_pid = WORKER;
+
+    ngx_http_voicebridge_stats_reap(&zone, 1);
+
+    ngx_memzero(stats, sizeof(stats));
+
+    for (i = 0; i < CALLS; i++) {
+        progress->begins[1]++;
+        ngx_http_voicebridge_stats_begin(&stats[i], &zone);
+        progress->begins[0]++;
+
+        fill(&record, "live", "");
+        ngx_http_voicebridge_stats_update(&stats[i], &record);
+    }
+
+    for (i = 0; i < TOKENS; i++) {
+        progress->tokens[1]++;
+        (void) use(i);
+        progress->tokens[0]++;
+    }
+
+    for (i = 0; i < NUMBERS; i++) {
+        progress->numbers[1]++;
+        ngx_http_voicebridge_stats_observe(&zone,
+                                       NGX_HTTP_VOICEBRIDGE_STATS_SETUP, 100);
+        progress->numbers[0]++;
+
+        progress->counts[1]++;
+        ngx_http_voicebridge_stats_count(&zone,
+                                         NGX_HTTP_VOICEBRIDGE_STATS_OUTBOUND,
+                                         "200", "");
+        progress->counts[0]++;
+    }
+
+    /* those with a record, and those without; some are left */
+
+    for (i = 0; i < CALLS; i += 2) {
+        fill(&record, "ended", "caller_hung_up");
+
+        progress->ends[1]++;
+        ngx_http_voicebridge_stats_end(&stats[i], &record);
+        progress->ends[0]++;
+    }
+}
+
+
+static ngx_uint_t
+counter(ngx_uint_t family, const char *b)
+{
+    ngx_uint_t                        i, n;
+    ngx_http_voicebridge_counter_t   *c;
+    ngx_http_voicebridge_stats_sh_t  *sh;
+
+    sh = ngx_http_voicebridge_zone_stats(&zone);
+    n = 0;
+
+    for (i = 0; i < NGX_HTTP_VOICEBRIDGE_STATS_COUNTERS; i++) {
+        c = &sh->counter[i];
+
+        if (c->family == family
+            && (b == NULL || strcmp(c->label[1], b) == 0))
+        {
+            n += c->value;
+        }
+    }
+
+    return n;
+}
+
+
+/* what was done is there; what was being done may be */
+#define is_between(n, what, more)                                             \
+    ((n) >= (what)[0] + (more) && (n) <= (what)[1] + (more))
+
+static ngx_uint_t  wrong[8];
+
+/* what another worker finds, and does */
+
+static void
+come_after(void)
+{
+    ngx_uint_t                         i, n, calls;
+    ngx_str_t                          none;
+    ngx_array_t                       *records;
+    ngx_http_voicebridge_stats_t       stats;
+    ngx_http_voicebridge_record_t      record, *r;
+    ngx_http_voicebridge_stats_sh_t   *sh;
+    ngx_http_voicebridge_histogram_t  *h;
+
+    ngx_pid = AFTER;
+    ngx_str_null(&none);
+
+    sh = ngx_http_voicebridge_zone_stats(&zone);
+
+    ngx_http_voicebridge_stats_reap(&zone, 1);
+
+    wrong[0] += (ngx_http_voicebridge_stats_live(&zone) != 0);
+
+    calls = counter(NGX_HTTP_VOICEBRIDGE_STATS_CALLS, NULL);
+
+    wrong[1] += !is_between(calls, progress->begins, 3);
+
+    n = counter(NGX_HTTP_VOICEBRIDGE_STATS_CALLS, "caller_hung_up");
+
+    wrong[2] += !is_between(n, progress->ends, 0)
+                || calls - n != counter(NGX_HTTP_VOICEBRIDGE_STATS_CALLS,
+                                        "worker_lost");
+
+    n = counter(NGX_HTTP_VOICEBRIDGE_STATS_OUTBOUND, NULL);
+
+    wrong[3] += !is_between(n, progress->counts, 0);
+
+    h = &sh->histogram[NGX_HTTP_VOICEBRIDGE_STATS_SETUP];
+
+    for (i = 0, n = 0; i <= NGX_HTTP_VOICEBRIDGE_STATS_BOUNDS; i++) {
+        n += h->bucket[i];
+    }
+
+    wrong[4] += !is_between(n, progress->numbers, 0) || h->sum != n * 100;
+
+    for (i = 0; i < TOKENS; i++) {
+        n = use(i);
+
+        wrong[5] += (i < progress->tokens[0] && n != (ngx_uint_t) NGX_DECLINED)
+                    || (i >= progress->tokens[1] && n != NGX_OK)
+                    || use(i) != NGX_DECLINED;
+    }
+
+    records = ngx_http_voicebridge_stats_records(&zone, pool, 0, &none, 100);
+    r = records->elts;
+
+    wrong[6] += (records->nelts != ngx_min(sh->ended, sh->nrecent));
+
+    for (i = 0; i < records->nelts; i++) {
+        wrong[6] += strcmp(r[i].state, "ended") != 0
+                    || strlen(r[i].session_id) >= sizeof(r[i].session_id)
+                    || (strcmp(r[i].end_reason, "worker_lost") != 0
+                        && strcmp(r[i].end_reason, "caller_hung_up") != 0);
+    }
+
+    /* life goes on */
+
+    ngx_memzero(&stats, sizeof(ngx_http_voicebridge_stats_t));
+    ngx_http_voicebridge_stats_begin(&stats, &zone);
+
+    wrong[7] += ngx_http_voicebridge_stats_live(&zone) != 1;
+
+    fill(&record, "ended", "caller_hung_up");
+    ngx_http_voicebridge_stats_end(&stats, &record);
+
+    wrong[7] += ngx_http_voicebridge_stats_live(&zone) != 0
+                || counter(NGX_HTTP_VOICEBRIDGE_STATS_CALLS, NULL)
+                   != calls + 1;
+}
+
+
+/* one step of the worker; false when it has ended */
+
+static int
+step(pid_t pid)
+{
+    int  status;
+
+    if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) == -1
+        || waitpid(pid, &status, 0) != pid)
+    {
+        return 0;
+    }
+
+    return WIFSTOPPED(status);
+}
+
+
+int
+main(void)
+{
+    int           status;
+    pid_t         pid;
+    u_char       *before;
+    ngx_uint_t    i, steps, states;
+
+    static const char  *what[] = {
+        "no call is left", "each call that has begun is counted, once",
+        "for what has ended it", "requests are counted",
+        "a histogram has its sum", "a token that was used is used",
+        "the calls that were last", "a new call begins and ends"
+    };
+
+    memory = mmap(NULL, SIZE, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS,
+                  -1, 0);
+    progress = mmap(NULL, sizeof(progress_t), PROT_READ|PROT_WRITE,
+                    MAP_SHARED|MAP_ANONYMOUS, -1, 0);
+    before = malloc(SIZE);
+
+    if (memory == MAP_FAILED || progress == MAP_FAILED || before == NULL) {
+        return 1;
+    }
+
+    make_zone();
+    die();
+
+    pid = fork();
+
+    if (pid == 0) {
+        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == -1) {
+            _exit(1);
+        }
+
+        raise(SIGSTOP);
+        work();
+        _exit(0);
+    }
+
+    if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status)) {
+        printf("1..0 # SKIP processes cannot be traced here\n");
+        return 0;
+    }
+
+    memcpy(before, memory, SIZE);
+    states = 0;
+
+    for (steps = 0; step(pid); steps++) {
+
+        if (memcmp(before, memory, SIZE) == 0) {
+            continue;
+        }
+
+        states++;
+        memcpy(before, memory, SIZE);
+        come_after();
+        memcpy(memory, before, SIZE);
+    }
+
+    i = ngx_http_voicebridge_zone_stats(&zone)->nlive;
+
+    ok(i > 0 && i < CALLS, "%zu of %d calls have a record", (size_t) i, CALLS);
+
+    is_int(progress->ends[0], (CALLS + 1) / 2, "the worker has come to its end");
+    ok(states > 300, "%zu instructions, %zu of them changed the zone",
+       (size_t) steps, (size_t) states);
+
+    for (i = 0; i < sizeof(what) / sizeof(what[0]); i++) {
+        is_int(wrong[i], 0, "%s", what[i]);
+    }
+
+    return done_testing();
+}
