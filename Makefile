@@ -319,16 +319,40 @@ $(BUILD)/fuzz_%: fuzz/fuzz_%.c $(BUILD)/pure/libvb.a $(BUILD)/configured-by
 BENCHES = $(patsubst bench/bench_%.c,$(BUILD)/bench_%, \
             $(wildcard bench/bench_*.c))
 
+# the resamplers of others, where they are installed
+BENCH_OTHERS = $(foreach other, \
+    SPEEXDSP:speex/speex_resampler.h:speexdsp SOXR:soxr.h:soxr \
+    SAMPLERATE:samplerate.h:samplerate,$(call BENCH_OTHER,$(subst :, ,$(other))))
+
+BENCH_OTHER = $(if $(shell $(CC) -E -include $(word 2,$(1)) -x c /dev/null \
+                               >/dev/null 2>&1 && echo yes), \
+                   -DHAVE_$(word 1,$(1)) -l$(word 3,$(1)))
+
+$(BUILD)/bench-others: FORCE
+	@mkdir -p $(BUILD)
+	@echo '$(BENCH_OTHERS)' | cmp -s - $@ || echo '$(BENCH_OTHERS)' > $@
+
+$(BUILD)/bench_audio: $(BUILD)/bench-others
+
 $(BUILD)/bench_%: bench/bench_%.c $(BUILD)/pure/libvb.a \
 		$(BUILD)/configured-by
 	$(quiet)$(CC) $(CFLAGS) $(PURE_CFLAGS) $(LDFLAGS) -o $@ $< \
-		$(BUILD)/pure/libvb.a $(PURE_LIBS)
+		$(BUILD)/pure/libvb.a $(BENCH_OTHERS) $(PURE_LIBS)
 
 bench: build $(BENCHES)
 	@VOICEBRIDGE_BUILD='$(abspath $(BUILD))' bench/run
 
-bench-audio: $(BUILD)/bench_audio
+# make bench-audio RESPONSES=docs/resampler.png: the README's
+RESPONSES ?= $(BUILD)/resampler.png
+
+bench-audio:
+	@tools/deps build
+	@tools/deps bench || echo 'going on without what is missing'
+	@$(MAKE) --no-print-directory $(BUILD)/bench_audio
 	@$(BUILD)/bench_audio
+	@$(BUILD)/bench_audio --responses > $(BUILD)/responses
+	@gnuplot -e "data='$(BUILD)/responses'; png='$(RESPONSES)'" \
+		bench/responses.gp && echo && ls -l $(RESPONSES)
 
 .PHONY: bench bench-audio
 

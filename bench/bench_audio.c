@@ -4,15 +4,20 @@
  * the vector units there are; beside other libraries where compiled with
  * -DHAVE_SPEEXDSP, -DHAVE_SOXR, -DHAVE_SAMPLERATE and linked with them.
  *
- *     time     CPU of a 20 ms frame, the best of many
+ *     time     CPU of a 20 ms frame, the best of many; and of that a sample
+ *              on the side with more of them
  *     SNR      1010 Hz at -6 dB, against all that comes out beside it
  *     stop     downwards the worst alias of tones from 4200 Hz, upwards the
  *              worst image of tones to 3400 Hz
  *     ripple   the worst deviation of tones to 3400 Hz
  *     delay    of the sound, and of what is held back until more comes
+ *
+ * With --responses, frequencies and dB for bench/responses.gp instead: of our
+ * filters from their taps, of other libraries from tones, 16000 to 8000 Hz.
  */
 
 
+#include <complex.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -38,6 +43,10 @@
 #define BENCH_LONGEST  48000
 #define BENCH_ROUNDS   30
 #define BENCH_FRAMES   100
+
+/* of the responses, Hz */
+#define BENCH_BAND     8000
+#define BENCH_STEP     25
 
 
 typedef struct bench_s  bench_t;
@@ -384,7 +393,7 @@ bench_delay(bench_t *b)
 static void
 bench_pair(unsigned in_rate, unsigned out_rate)
 {
-    double    snr;
+    double    snr, time;
     bench_t  *b;
 
     printf("\n%5u to %5u Hz", in_rate, out_rate);
@@ -405,10 +414,13 @@ bench_pair(unsigned in_rate, unsigned out_rate)
         b->out_rate = out_rate;
 
         snr = bench_tone(b, 1010, 16000).snr;
+        time = bench_time(b);
 
-        printf("%*s%-14s %7.0f ns  %6.1f dB  %6.1f dB  %7.4f dB  %6.2f ms\n",
-               (b == benches) ? 2 : 18, "", b->name, bench_time(b), snr,
-               bench_stop(b), bench_ripple(b), bench_delay(b) * 1e3);
+        printf("%*s%-13s %6.0f ns  %5.2f ns  %6.1f dB  %6.1f dB  %7.4f dB"
+               "  %6.2f ms\n",
+               (b == benches) ? 2 : 18, "", b->name, time,
+               time * 50 / fmax(in_rate, out_rate), snr, bench_stop(b),
+               bench_ripple(b), bench_delay(b) * 1e3);
     }
 }
 
@@ -470,8 +482,74 @@ bench_path(const vb_audio_format_t *from, const vb_audio_format_t *to)
 }
 
 
+/* a filter's response, from all its phases together */
+
+static void
+bench_filter(const vb_resampler_filter_t *f)
+{
+    size_t          k;
+    double          hz, rate;
+    uint32_t        phase;
+    double complex  h, z, turn;
+
+    rate = (double) f->in_rate * f->phases;
+
+    printf("\"%u to %u Hz\"\n", f->in_rate, f->out_rate);
+
+    for (hz = 0; hz <= BENCH_BAND; hz += BENCH_STEP) {
+        h = 0;
+        z = 1;
+        turn = cexp(-2 * M_PI * I * hz / rate);
+
+        for (k = f->taps; k-- > 0; /* void */ ) {
+            for (phase = 0; phase < f->phases; phase++) {
+                h += f->coefficients[phase * f->taps + k] * z;
+                z *= turn;
+            }
+        }
+
+        printf("%.0f %.4f\n", hz,
+               tone_db(cabs(h), ldexp(f->phases, f->shift)));
+    }
+
+    printf("\n\n");
+}
+
+
+/* all that comes out of a tone goes in: above 4000 Hz that is its alias */
+
+static void
+bench_others(void)
+{
+    double   hz;
+    tone_t   t;
+    bench_t  *b;
+
+    for (b = benches; b->name; b++) {
+
+        if (b->kernel) {
+            continue;
+        }
+
+        b->in_rate = 16000;
+        b->out_rate = 8000;
+
+        printf("\"%s\"\n", b->name);
+
+        for (hz = BENCH_STEP; hz < BENCH_BAND; hz += BENCH_STEP) {
+            t = bench_tone(b, hz, 30000);
+            printf("%.0f %.4f\n", hz,
+                   tone_db(hypot(t.noise, t.amplitude / sqrt(2)),
+                           30000 / sqrt(2)));
+        }
+
+        printf("\n\n");
+    }
+}
+
+
 int
-main(void)
+main(int argc, char **argv)
 {
     size_t             i;
     vb_audio_format_t  pcm;
@@ -485,8 +563,24 @@ main(void)
         return 1;
     }
 
-    printf("%33s%10s%11s%11s%12s%11s\n", "", "time", "SNR", "stop", "ripple",
-           "delay");
+    if (argc == 2 && strcmp(argv[1], "--responses") == 0) {
+
+        for (i = 1; i < 6; i++) {
+            bench_filter(vb_resampler_filter(bank, 8000, rates[i]));
+        }
+
+        for (i = 1; i < 6; i++) {
+            bench_filter(vb_resampler_filter(bank, rates[i], 8000));
+        }
+
+        bench_others();
+        vb_resampler_bank_destroy(bank);
+
+        return 0;
+    }
+
+    printf("%40s%10s%12s%11s%12s%11s\n", "time", "a sample", "SNR", "stop",
+           "ripple", "delay");
 
     for (i = 1; i < 6; i++) {
         bench_pair(8000, rates[i]);
