@@ -41,7 +41,8 @@ help:
 	@echo
 	@echo '  make check    two compilers, sanitizers, valgrind, poll; each alone:'
 	@echo '                check-compilers check-sanitize check-valgrind check-poll'
-	@echo '                check-static; check-matrix on three releases of Debian'
+	@echo '                check-static; check-matrix on three releases of Debian;'
+	@echo '                check-packages'
 	@echo '  make bench    the load rig and make bench-audio, the resampler'
 	@echo '  make fuzz     every parser for FUZZ_SECONDS=60 each'
 	@echo '  make clean    remove $(BUILD)/'
@@ -253,6 +254,11 @@ check-matrix:
 	@tools/deps bare
 	@tools/matrix $(BUILD)/bare $(SUITES)
 
+# the packages, built, installed, used and removed in bare systems
+check-packages:
+	@tools/deps bare
+	@tools/check-packages $(BUILD)/packages $(SUITES)
+
 check-sanitize: check-deps
 	@ASAN_OPTIONS=detect_leaks=0 \
 		$(CHECK) BUILD=$(BUILD)/sanitize $(SANITIZE_FLAGS) nginx
@@ -274,8 +280,8 @@ check-valgrind: check-deps build
 		$(MAKE) --no-print-directory \
 		TESTS='$(or $(TESTS),$(VALGRIND_TESTS))' run-tests
 
-.PHONY: check check-deps check-compilers check-matrix check-poll \
-	check-sanitize check-static check-valgrind nginx
+.PHONY: check check-deps check-compilers check-matrix check-packages \
+	check-poll check-sanitize check-static check-valgrind nginx
 
 
 # fuzzing: fuzz/fuzz_NAME.c with seeds in fuzz/seeds/NAME/
@@ -384,7 +390,7 @@ install: build
 
 # the last commit's source, and its Debian package made from that
 package:
-	@tools/deps build test check
+	@tools/deps build package
 	@rm -rf $(BUILD)/package
 	@mkdir -p $(BUILD)/package
 	@git archive --format=tar.gz --prefix=$(NAME)-$(VERSION)/ \
