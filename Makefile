@@ -44,6 +44,7 @@ help:
 	@echo '                check-static; check-matrix on three releases of Debian;'
 	@echo '                check-packages'
 	@echo '  make bench    the load rig and make bench-audio, the resampler'
+	@echo '  make guard-update  figures of t/guard.t, after a change worth its cost'
 	@echo '  make fuzz     every parser for FUZZ_SECONDS=60 each'
 	@echo '  make clean    remove $(BUILD)/'
 
@@ -137,6 +138,21 @@ unit: $(UNITS)
 -include $(PURE_OBJS:.o=.d) $(UNITS:=.d)
 
 
+# instructions for a frame, which t/guard.t counts
+
+GUARD = $(BUILD)/guard
+
+$(GUARD): bench/guard.c $(BUILD)/pure/libvb.a $(BUILD)/configured-by
+	$(quiet)$(CC) $(CFLAGS) $(PURE_CFLAGS) -DGUARD_FLAGS='"$(CFLAGS)"' \
+		$(LDFLAGS) -o $@ $< $(BUILD)/pure/libvb.a $(PURE_LIBS)
+
+# after a change that is worth what it costs
+guard-update: $(GUARD)
+	@VOICEBRIDGE_BUILD='$(abspath $(BUILD))' perl t/guard.t --update
+
+.PHONY: guard-update
+
+
 # the command-line tool; all of it but main() is an archive, for its tests
 
 TOOL_SRCS = $(wildcard tool/*.c)
@@ -171,7 +187,8 @@ tool: $(BUILD)/voicebridge
 test: deps
 	@$(MAKE) --no-print-directory run-tests
 
-run-tests: build $(if $(TESTS),$(filter $(BUILD)/unit/%,$(TESTS)),unit)
+run-tests: build $(if $(TESTS),$(filter $(BUILD)/unit/%,$(TESTS)),unit) \
+		$(if $(TESTS),$(if $(filter t/guard.t,$(TESTS)),$(GUARD)),$(GUARD))
 	@VOICEBRIDGE_BUILD='$(abspath $(BUILD))' \
 		prove -j $(JOBS) --exec t/lib/run \
 		$(if $(TESTS),$(TESTS),$(UNITS) $(sort $(wildcard t/*.t))) \
