@@ -14,6 +14,8 @@
 #include <ngx_http_voicebridge_secret.h>
 #include <ngx_http_voicebridge_zone.h>
 
+#include <vb_twilio_call.h>
+
 
 #define NGX_HTTP_VOICEBRIDGE_ANYWHERE                                         \
     NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
@@ -37,7 +39,7 @@ static ngx_http_voicebridge_location_t  ngx_http_voicebridge_media_stream = {
 };
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_call_status = {
-    ngx_http_voicebridge_call_status_handler, 0, 0, 0, 0
+    ngx_http_voicebridge_call_status_handler, 1, 0, 0, 0
 };
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_metrics = {
@@ -66,10 +68,31 @@ static ngx_conf_post_t  ngx_http_voicebridge_size = {
 };
 
 
+static ngx_conf_post_t  ngx_http_voicebridge_ring_timeout = {
+    ngx_http_voicebridge_ring_timeout_post
+};
+
+
 static ngx_conf_enum_t  ngx_http_voicebridge_idempotency[] = {
     { ngx_string("off"), NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_OFF },
     { ngx_string("header"), NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_HEADER },
     { ngx_string("session_id"), NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_SESSION },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_voicebridge_record[] = {
+    { ngx_string("off"), VB_TWILIO_RECORD_OFF },
+    { ngx_string("on"), VB_TWILIO_RECORD_MONO },
+    { ngx_string("dual"), VB_TWILIO_RECORD_DUAL },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_voicebridge_detection[] = {
+    { ngx_string("off"), VB_TWILIO_DETECTION_OFF },
+    { ngx_string("start"), VB_TWILIO_DETECTION_START },
+    { ngx_string("message_end"), VB_TWILIO_DETECTION_END },
     { ngx_null_string, 0 }
 };
 
@@ -208,6 +231,76 @@ static ngx_command_t  ngx_http_voicebridge_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_voicebridge_loc_conf_t, idempotency_lifetime),
       &ngx_http_voicebridge_sec },
+
+    { ngx_string("voicebridge_ring_timeout"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, ring_timeout),
+      &ngx_http_voicebridge_ring_timeout },
+
+    { ngx_string("voicebridge_send_digits"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_voicebridge_send_digits_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, send_digits),
+      NULL },
+
+    { ngx_string("voicebridge_record"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, record),
+      &ngx_http_voicebridge_record },
+
+    { ngx_string("voicebridge_machine_detection"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, machine_detection),
+      &ngx_http_voicebridge_detection },
+
+    { ngx_string("voicebridge_answered_by"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE2,
+      ngx_http_voicebridge_answered_by_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("voicebridge_message_twiml"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, message_twiml),
+      NULL },
+
+    { ngx_string("voicebridge_conversation_config_override"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_voicebridge_override_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, override),
+      NULL },
+
+    { ngx_string("voicebridge_user_id"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, user_id),
+      NULL },
+
+    { ngx_string("voicebridge_environment"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, environment),
+      NULL },
+
+    { ngx_string("voicebridge_branch_id"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, branch_id),
+      NULL },
 
     { ngx_string("voicebridge_public_url"),
       NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,

@@ -7,6 +7,7 @@
 
 
 #include <stdio.h>
+#include <vb_agent_client.h>
 #include <vb_agent_init.h>
 #include <vb_agent_message.h>
 #include <vb_utf8.h>
@@ -147,6 +148,7 @@ fuzz_init(const vb_str_t *text)
         { VB_JSON_ROOT, vb_str("dynamic_variables") },
         { 0, vb_str("a") }
     };
+    static const vb_str_t  client = vb_str("{\"user_id\":\"u\"}");
     static const vb_agent_variable_t  extra[] = {
         { vb_str("a"), vb_str("\"\\\n") },
         { vb_str("b"), vb_str("x") }
@@ -171,6 +173,7 @@ fuzz_init(const vb_str_t *text)
     }
 
     init.dynamic_variables = *text;
+    init.client = client;
     init.extra = extra;
     init.nextra = 2;
 
@@ -190,6 +193,43 @@ fuzz_init(const vb_str_t *text)
 }
 
 
+/* what else a start may have: copied as it is */
+
+static void
+fuzz_client(const vb_str_t *text)
+{
+    u_char           *query;
+    size_t            n;
+    vb_str_t          message;
+    const char       *error;
+    vb_agent_init_t   init;
+
+    error = NULL;
+
+    if (vb_agent_client_check(text, &error) != VB_OK) {
+        fuzz_assert(error && error[0]);
+        return;
+    }
+
+    memset(&init, 0, sizeof(init));
+    init.client = *text;
+
+    message.len = vb_agent_init(NULL, &init);
+    message.data = malloc(message.len);
+
+    fuzz_assert(vb_agent_init(message.data, &init) == message.len);
+    fuzz_assert(vb_json_check(&message, VB_JSON_OBJECT) == VB_OK);
+
+    n = vb_agent_client_query(NULL, text);
+    query = malloc(n ? n : 1);
+
+    fuzz_assert(vb_agent_client_query(query, text) == n);
+
+    free(query);
+    free(message.data);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -205,6 +245,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_message(&text);
     fuzz_answers(&text);
     fuzz_init(&text);
+    fuzz_client(&text);
 
     fuzz_assert(size == 0 || memcmp(text.data, data, size) == 0);
 

@@ -30,8 +30,16 @@ static const vb_json_field_t  fields[] = {
     { VB_JSON_ROOT, vb_str("session_id") },
     { VB_JSON_ROOT, vb_str("metadata") },
     { 2, vb_str("to_number") },
-    { 2, vb_str("dynamic_variables") }
+    { 2, vb_str("dynamic_variables") },
+    { 2, vb_str("from_number") },
+    { 2, vb_str("send_digits") },
+    { 2, vb_str("user_id") },
+    { 2, vb_str("environment") },
+    { 2, vb_str("branch_id") },
+    { 2, vb_str("conversation_config_override") }
 };
+
+#define FUZZ_FIELDS  (sizeof(fields) / sizeof(fields[0]))
 
 
 static int
@@ -102,21 +110,60 @@ fuzz_string(const vb_json_value_t *value, const vb_str_t *s)
 }
 
 
+/* what the agent is told is fit to travel, and what a stream will take */
+
+static void
+fuzz_client(vb_api_request_t *request, int override)
+{
+    vb_str_t     text;
+    const char  *error;
+
+    fuzz_assert((request->client.conversation_config_override.len != 0)
+                == override);
+
+    text.len = vb_agent_client_write(NULL, &request->client);
+    text.data = malloc(text.len + 1);
+
+    fuzz_assert(vb_agent_client_write(text.data, &request->client)
+                == text.len);
+    fuzz_assert(vb_xml_escape(NULL, text.data, text.len) >= text.len);
+
+    if (text.len
+        && request->client.conversation_config_override.len < 8192)
+    {
+        fuzz_assert(fuzz_is_utf8(&text));
+        fuzz_assert(vb_agent_client_check(&text, &error) == VB_OK);
+    }
+
+    free(text.data);
+}
+
+
 static void
 fuzz_good(const vb_str_t *body, vb_api_request_t *request)
 {
     size_t           offset;
     vb_str_t         name, *variables;
     const char      *error;
-    vb_json_value_t  v[5];
+    vb_json_value_t  v[FUZZ_FIELDS];
 
-    fuzz_assert(vb_json_select(body, fields, 5, v, &error, &offset) == VB_OK);
+    fuzz_assert(vb_json_select(body, fields, FUZZ_FIELDS, v, &error, &offset) == VB_OK);
     fuzz_assert(fuzz_is_utf8(body));
 
     fuzz_string(&v[0], &request->agent_id);
     fuzz_string(&v[1], &request->session_id);
     fuzz_string(&v[3], &request->to_number);
 
+    fuzz_string(&v[5], &request->from_number);
+    fuzz_string(&v[6], &request->send_digits);
+    fuzz_string(&v[7], &request->client.user_id);
+    fuzz_string(&v[8], &request->client.environment);
+    fuzz_string(&v[9], &request->client.branch_id);
+    fuzz_client(request, v[10].type == VB_JSON_OBJECT);
+
+    fuzz_assert(request->from_number.len == 0
+                || vb_e164(&request->from_number));
+    fuzz_assert(request->ring_timeout <= VB_API_MAX_TIMEOUT);
     fuzz_assert(request->agent_id.len && vb_e164(&request->to_number));
 
     variables = &request->dynamic_variables;

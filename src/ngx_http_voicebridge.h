@@ -15,6 +15,7 @@
 
 #include <vb_core.h>
 #include <vb_transcoder.h>
+#include <vb_twilio_machine.h>
 
 
 #define NGX_HTTP_VOICEBRIDGE_AUTH_SIGNED_URL  0
@@ -82,6 +83,18 @@ typedef struct {
     ngx_http_complex_value_t   *public_url;
     ngx_http_complex_value_t   *fallback_twiml;
 
+    /* how a call is placed and what its agent is told */
+    ngx_http_complex_value_t   *send_digits;
+    ngx_http_complex_value_t   *message_twiml;     /* for a machine */
+    ngx_http_complex_value_t   *override;      /* of conversation_config */
+    ngx_http_complex_value_t   *user_id;
+    ngx_http_complex_value_t   *environment;
+    ngx_http_complex_value_t   *branch_id;
+    time_t                      ring_timeout;      /* 0: Twilio's own */
+    ngx_uint_t                  record;            /* vb_twilio_record_t */
+    ngx_uint_t                  machine_detection; /* vb_twilio_detection_t */
+    vb_twilio_answered_t        answered_by;
+
     ngx_http_voicebridge_url_t *twilio_api_url;
     ngx_http_voicebridge_url_t *elevenlabs_url;
     ngx_msec_t                  twilio_timeout;
@@ -116,6 +129,7 @@ typedef struct {
     ngx_flag_t                  shutdown_handoff;
 
     ngx_http_voicebridge_location_t  *location;  /* NULL: not one of ours */
+    unsigned                    answered_by_set:1;
     unsigned                    auth_default:1;  /* elevenlabs_auth was not
                                                     written down */
 } ngx_http_voicebridge_loc_conf_t;
@@ -135,6 +149,7 @@ typedef struct {
     ngx_str_t      direction;              /* inbound or outbound */
     ngx_str_t      from;
     ngx_str_t      to;
+    ngx_str_t      client_data;            /* of vb_agent_client.h */
     ngx_str_t      status;                 /* of the call or REST answer */
     ngx_str_t      end_reason;
     ngx_msec_t     first_audio;            /* ms, (ngx_msec_t) -1: none */

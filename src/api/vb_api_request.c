@@ -5,32 +5,10 @@
  */
 
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <yajl/yajl_parse.h>
-#include <vb_api_request.h>
+#include <vb_api_members.h>
 #include <vb_api_scan.h>
-#include <vb_api_variables.h>
-#include <vb_json.h>
-#include <vb_twilio_call.h>
-
-
-/* longer than any number of E.164 */
-#define VB_API_MAX_NUMBER  32
-
-/* of what a sender wrote, bytes shown in an error */
-#define VB_API_MAX_SHOWN   64
-
-
-enum {
-    VB_API_AGENT_ID = 0,
-    VB_API_SESSION_ID,
-    VB_API_METADATA,
-    VB_API_TO_NUMBER,
-    VB_API_VARIABLES,
-    VB_API_MEMBERS
-};
 
 
 struct vb_api_parser_s {
@@ -41,19 +19,10 @@ struct vb_api_parser_s {
 
     size_t               depth;        /* objects and arrays open */
     unsigned             in_metadata:1;    /* at depth 2 */
-    unsigned             in_variables:1;   /* at depth 3 or deeper */
+    vb_api_variables_t  *capture;      /* at depth 3 or deeper, or NULL */
     int                  member;       /* the next value's, or -1 */
 
-    vb_json_type_t       type[VB_API_MEMBERS];
-    vb_str_t             text[VB_API_MEMBERS];
-    vb_api_variables_t   variables;
-
-    /* a byte more than allowed, to tell when there is more */
-    u_char               agent_id[VB_API_MAX_ID + 1];
-    u_char               session_id[VB_API_MAX_ID + 1];
-    u_char               to_number[VB_API_MAX_NUMBER];
-
-    char                 error[256];   /* empty: none yet */
+    vb_api_values_t      values;
 };
 
 
@@ -75,34 +44,14 @@ static int vb_api_scalar(vb_api_parser_t *p, vb_json_type_t type,
 static int vb_api_deeper(vb_api_parser_t *p);
 static int vb_api_higher(vb_api_parser_t *p, const char *bracket);
 
-static int vb_api_check(vb_api_parser_t *p, int have_agent);
-static int vb_api_check_types(vb_api_parser_t *p);
-static int vb_api_check_id(vb_api_parser_t *p, int member);
-static int vb_api_check_variables(vb_api_parser_t *p);
-
 static void vb_api_syntax(vb_api_parser_t *p, const char *why, size_t at);
 static void vb_api_yajl_syntax(vb_api_parser_t *p);
-static int vb_api_error(vb_api_parser_t *p, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
 
 
 static const yajl_callbacks  vb_api_callbacks = {
     vb_api_null, vb_api_boolean, NULL, NULL, vb_api_number, vb_api_string,
     vb_api_start_map, vb_api_key, vb_api_end_map, vb_api_start_array,
     vb_api_end_array
-};
-
-
-static const struct {
-    vb_str_t         name;
-    size_t           depth;            /* 1: in the body, 2: in metadata */
-    vb_json_type_t   type;
-} vb_api_members[VB_API_MEMBERS] = {
-    { vb_str("agent_id"), 1, VB_JSON_STRING },
-    { vb_str("session_id"), 1, VB_JSON_STRING },
-    { vb_str("metadata"), 1, VB_JSON_OBJECT },
-    { vb_str("to_number"), 2, VB_JSON_STRING },
-    { vb_str("dynamic_variables"), 2, VB_JSON_OBJECT }
 };
 
 
@@ -128,10 +77,6 @@ vb_api_parser_create(void)
 
     p->member = -1;
 
-    p->text[VB_API_AGENT_ID].data = p->agent_id;
-    p->text[VB_API_SESSION_ID].data = p->session_id;
-    p->text[VB_API_TO_NUMBER].data = p->to_number;
-
     return p;
 }
 
@@ -150,7 +95,7 @@ vb_api_parser_feed(vb_api_parser_t *p, const u_char *data, size_t len)
     size_t       good;
     const char  *why;
 
-    if (p->error[0]) {
+    if (p->values.error[0]) {
         return VB_ERROR;
     }
 
@@ -180,25 +125,22 @@ int
 vb_api_parser_finish(vb_api_parser_t *p, int have_agent,
     vb_api_request_t *request, vb_str_t *detail)
 {
-    if (p->error[0] == '\0'
+    if (p->values.error[0] == '\0'
         && (yajl_complete_parse(p->yajl) != yajl_status_ok || p->scan.string)
-        && p->error[0] == '\0')
+        && p->values.error[0] == '\0')
     {
-        vb_api_error(p, "the body is not a JSON object: it ends too early, "
-                        "after %zu bytes", p->fed);
+        vb_api_error(&p->values, "the body is not a JSON object: it ends too "
+                                 "early, after %zu bytes", p->fed);
     }
 
-    if (p->error[0] || vb_api_check(p, have_agent) != VB_OK) {
-        detail->data = (u_char *) p->error;
-        detail->len = strlen(p->error);
+    if (p->values.error[0]
+        || vb_api_check(&p->values, have_agent, request) != VB_OK)
+    {
+        detail->data = (u_char *) p->values.error;
+        detail->len = strlen(p->values.error);
 
         return VB_ERROR;
     }
-
-    request->agent_id = p->text[VB_API_AGENT_ID];
-    request->session_id = p->text[VB_API_SESSION_ID];
-    request->to_number = p->text[VB_API_TO_NUMBER];
-    request->dynamic_variables = p->text[VB_API_VARIABLES];
 
     return VB_OK;
 }
@@ -224,35 +166,30 @@ vb_api_boolean(void *ctx, int value)
 static int
 vb_api_number(void *ctx, const char *text, size_t len)
 {
-    return vb_api_scalar(ctx, VB_JSON_NUMBER, text, len);
+    vb_api_parser_t  *p = ctx;
+
+    if (p->capture == NULL && vb_api_is_wanted(p)) {
+        vb_api_keep(&p->values, p->member, text, len);
+    }
+
+    return vb_api_scalar(p, VB_JSON_NUMBER, text, len);
 }
 
 
 static int
 vb_api_string(void *ctx, const u_char *text, size_t len)
 {
-    size_t            size;
-    vb_str_t         *s;
     vb_api_parser_t  *p = ctx;
 
     vb_api_taken(p);
 
-    if (p->in_variables) {
-        vb_api_variables_string(&p->variables, text, len);
+    if (p->capture) {
+        vb_api_variables_string(p->capture, text, len);
         return 1;
     }
 
-    if (vb_api_is_wanted(p)
-        && vb_api_members[p->member].type == VB_JSON_STRING)
-    {
-        size = (p->member == VB_API_TO_NUMBER) ? VB_API_MAX_NUMBER
-                                               : VB_API_MAX_ID + 1;
-        s = &p->text[p->member];
-        s->len = vb_min(len, size);
-
-        if (s->len) {
-            memcpy(s->data, text, s->len);
-        }
+    if (vb_api_is_wanted(p)) {
+        vb_api_keep(&p->values, p->member, text, len);
     }
 
     return vb_api_value(p, VB_JSON_STRING);
@@ -264,8 +201,8 @@ vb_api_start_map(void *ctx)
 {
     vb_api_parser_t  *p = ctx;
 
-    if (p->in_variables) {
-        vb_api_variables_open(&p->variables, "{");
+    if (p->capture) {
+        vb_api_variables_open(p->capture, "{");
         return vb_api_deeper(p);
     }
 
@@ -274,9 +211,12 @@ vb_api_start_map(void *ctx)
         if (p->member == VB_API_METADATA) {
             p->in_metadata = 1;
 
-        } else if (p->member == VB_API_VARIABLES) {
-            p->in_variables = 1;
-            vb_api_variables_begin(&p->variables);
+        } else {
+            p->capture = vb_api_capture(&p->values, p->member);
+
+            if (p->capture) {
+                vb_api_variables_begin(p->capture);
+            }
         }
     }
 
@@ -292,8 +232,8 @@ vb_api_key(void *ctx, const u_char *text, size_t len)
 
     vb_api_taken(p);
 
-    if (p->in_variables) {
-        vb_api_variables_name(&p->variables, text, len);
+    if (p->capture) {
+        vb_api_variables_name(p->capture, text, len);
         return 1;
     }
 
@@ -316,9 +256,10 @@ vb_api_key(void *ctx, const u_char *text, size_t len)
 
     /* what an earlier one held does not count */
 
-    if (p->member == VB_API_METADATA) {
-        p->type[VB_API_TO_NUMBER] = VB_JSON_ABSENT;
-        p->type[VB_API_VARIABLES] = VB_JSON_ABSENT;
+    for (i = 0; p->member == VB_API_METADATA && i < VB_API_MEMBERS; i++) {
+        if (vb_api_members[i].depth == 2) {
+            p->values.type[i] = VB_JSON_ABSENT;
+        }
     }
 
     return 1;
@@ -337,8 +278,8 @@ vb_api_start_array(void *ctx)
 {
     vb_api_parser_t  *p = ctx;
 
-    if (p->in_variables) {
-        vb_api_variables_open(&p->variables, "[");
+    if (p->capture) {
+        vb_api_variables_open(p->capture, "[");
         return vb_api_deeper(p);
     }
 
@@ -375,12 +316,13 @@ static int
 vb_api_value(vb_api_parser_t *p, vb_json_type_t type)
 {
     if (p->depth == 0 && type != VB_JSON_OBJECT) {
-        vb_api_error(p, "the body is not a JSON object but another value");
+        vb_api_error(&p->values, "the body is not a JSON object but another "
+                                 "value");
         return 0;
     }
 
     if (vb_api_is_wanted(p)) {
-        p->type[p->member] = type;
+        p->values.type[p->member] = type;
     }
 
     return 1;
@@ -393,8 +335,8 @@ vb_api_scalar(vb_api_parser_t *p, vb_json_type_t type, const char *text,
 {
     vb_api_taken(p);
 
-    if (p->in_variables) {
-        vb_api_variables_value(&p->variables, text, len);
+    if (p->capture) {
+        vb_api_variables_value(p->capture, text, len);
         return 1;
     }
 
@@ -423,9 +365,12 @@ vb_api_higher(vb_api_parser_t *p, const char *bracket)
 
     p->depth--;
 
-    if (p->in_variables) {
-        vb_api_variables_close(&p->variables, bracket);
-        p->in_variables = (p->depth > 2);
+    if (p->capture) {
+        vb_api_variables_close(p->capture, bracket);
+
+        if (p->depth == 2) {
+            p->capture = NULL;
+        }
 
     } else if (p->depth == 1) {
         p->in_metadata = 0;
@@ -435,110 +380,11 @@ vb_api_higher(vb_api_parser_t *p, const char *bracket)
 }
 
 
-static int
-vb_api_check(vb_api_parser_t *p, int have_agent)
-{
-    vb_str_t  *to;
-
-    if (vb_api_check_types(p) != VB_OK) {
-        return VB_ERROR;
-    }
-
-    if (p->text[VB_API_AGENT_ID].len == 0 && !have_agent) {
-        return vb_api_error(p, "agent_id is required");
-    }
-
-    if (vb_api_check_id(p, VB_API_AGENT_ID) != VB_OK
-        || vb_api_check_id(p, VB_API_SESSION_ID) != VB_OK)
-    {
-        return VB_ERROR;
-    }
-
-    to = &p->text[VB_API_TO_NUMBER];
-
-    if (to->len == 0) {
-        return vb_api_error(p, "to_number is required");
-    }
-
-    if (!vb_e164(to)) {
-        return vb_api_error(p, "to_number must be in E.164 format: + and 2 to "
-                               "15 digits, the first not 0");
-    }
-
-    return vb_api_check_variables(p);
-}
-
-
-static int
-vb_api_check_types(vb_api_parser_t *p)
-{
-    int  i;
-
-    for (i = 0; i < VB_API_MEMBERS; i++) {
-
-        if (p->type[i] == VB_JSON_ABSENT || p->type[i] == VB_JSON_NULL) {
-            p->text[i].len = 0;
-            continue;
-        }
-
-        if (p->type[i] != vb_api_members[i].type) {
-            return vb_api_error(p, "%s%s must be %s",
-                                vb_api_members[i].depth == 2 ? "metadata." : "",
-                                vb_api_members[i].name.data,
-                                vb_api_members[i].type == VB_JSON_STRING
-                                ? "a string" : "an object");
-        }
-    }
-
-    return VB_OK;
-}
-
-
-static int
-vb_api_check_id(vb_api_parser_t *p, int member)
-{
-    if (p->text[member].len > VB_API_MAX_ID) {
-        return vb_api_error(p, "%s must not be longer than %d bytes",
-                            vb_api_members[member].name.data, VB_API_MAX_ID);
-    }
-
-    if (!vb_api_is_text(&p->text[member])) {
-        return vb_api_error(p, "%s must not contain control characters",
-                            vb_api_members[member].name.data);
-    }
-
-    return VB_OK;
-}
-
-
-static int
-vb_api_check_variables(vb_api_parser_t *p)
-{
-    size_t       n;
-    u_char       shown[VB_API_MAX_SHOWN];
-    vb_str_t     name;
-    const char  *error;
-
-    if (p->type[VB_API_VARIABLES] != VB_JSON_OBJECT
-        || vb_api_variables_end(&p->variables, &p->text[VB_API_VARIABLES],
-                                &name, &error)
-           == VB_OK)
-    {
-        return VB_OK;
-    }
-
-    n = vb_json_print(shown, sizeof(shown), &name);
-
-    return vb_api_error(p, "dynamic variable \"%.*s\" is refused: %s", (int) n,
-                        shown, error);
-}
-
-
 static void
 vb_api_syntax(vb_api_parser_t *p, const char *why, size_t at)
 {
-    vb_api_error(p, "the body is not a JSON object: %s, near byte %zu", why,
-                 at);
+    vb_api_error(&p->values, "the body is not a JSON object: %s, near byte "
+                             "%zu", why, at);
 }
 
 
@@ -550,7 +396,7 @@ vb_api_yajl_syntax(vb_api_parser_t *p)
     char    *text, *why;
     size_t   at;
 
-    if (p->error[0]) {
+    if (p->values.error[0]) {
         return;
     }
 
@@ -575,17 +421,4 @@ vb_api_yajl_syntax(vb_api_parser_t *p)
     vb_api_syntax(p, why, at);
 
     yajl_free_error(p->yajl, (u_char *) text);
-}
-
-
-static int
-vb_api_error(vb_api_parser_t *p, const char *fmt, ...)
-{
-    va_list  args;
-
-    va_start(args, fmt);
-    (void) vsnprintf(p->error, sizeof(p->error), fmt, args);
-    va_end(args);
-
-    return VB_ERROR;
 }

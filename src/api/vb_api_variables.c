@@ -2,14 +2,13 @@
 /* Dynamic variables as they will travel: one compact JSON object */
 
 
+#include <vb_agent_client.h>
 #include <vb_agent_init.h>
 #include <vb_api_variables.h>
 #include <vb_json.h>
 
 
 static void vb_api_variables_separate(vb_api_variables_t *v);
-static void vb_api_variables_quote(vb_api_variables_t *v, const u_char *text,
-    size_t len);
 static void vb_api_variables_unique(vb_json_value_t *object);
 static int vb_api_variables_named(const vb_json_value_t *object, u_char *pos,
     const vb_str_t *name);
@@ -57,7 +56,7 @@ void
 vb_api_variables_string(vb_api_variables_t *v, const u_char *text, size_t len)
 {
     vb_api_variables_separate(v);
-    vb_api_variables_quote(v, text, len);
+    vb_agent_write_string(&v->writer, text, len);
     v->comma = 1;
 }
 
@@ -66,7 +65,7 @@ void
 vb_api_variables_name(vb_api_variables_t *v, const u_char *text, size_t len)
 {
     vb_api_variables_separate(v);
-    vb_api_variables_quote(v, text, len);
+    vb_agent_write_string(&v->writer, text, len);
     vb_write_literal(&v->writer, ":");
     v->comma = 0;
 }
@@ -81,38 +80,6 @@ vb_api_variables_separate(vb_api_variables_t *v)
 }
 
 
-/*
- * XML has no way to write U+FFFE and U+FFFF, and this is going to travel in
- * XML: they are escaped.
- */
-
-static void
-vb_api_variables_quote(vb_api_variables_t *v, const u_char *text, size_t len)
-{
-    vb_writer_t   *w;
-    const u_char  *p, *end;
-
-    w = &v->writer;
-    end = text + len;
-
-    vb_write_literal(w, "\"");
-
-    for (p = text; end - p >= 3; p++) {
-
-        if (p[0] == 0xef && p[1] == 0xbf && p[2] >= 0xbe) {
-            vb_write_json(w, text, p - text);
-            vb_write(w, (p[2] == 0xbe) ? "\\ufffe" : "\\uffff", 6);
-
-            p += 2;
-            text = p + 1;
-        }
-    }
-
-    vb_write_json(w, text, end - text);
-    vb_write_literal(w, "\"");
-}
-
-
 int
 vb_api_variables_end(vb_api_variables_t *v, vb_str_t *json, vb_str_t *name,
     const char **error)
@@ -120,19 +87,12 @@ vb_api_variables_end(vb_api_variables_t *v, vb_str_t *json, vb_str_t *name,
     u_char           *pos;
     vb_json_value_t   object, key, value;
 
-    json->data = v->json;
-    json->len = vb_min(v->writer.len, v->writer.size);
-
-    if (v->writer.len > v->writer.size) {
+    if (vb_api_variables_object(v, json) != VB_OK) {
         return VB_OK;
     }
 
     object.type = VB_JSON_OBJECT;
     object.text = *json;
-
-    vb_api_variables_unique(&object);
-
-    *json = object.text;
 
     if (vb_agent_variables_check(json, name, error) != VB_OK) {
         return VB_DECLINED;
@@ -156,6 +116,29 @@ vb_api_variables_end(vb_api_variables_t *v, vb_str_t *json, vb_str_t *name,
             return VB_DECLINED;
         }
     }
+
+    return VB_OK;
+}
+
+
+int
+vb_api_variables_object(vb_api_variables_t *v, vb_str_t *json)
+{
+    vb_json_value_t  object;
+
+    json->data = v->json;
+    json->len = vb_min(v->writer.len, v->writer.size);
+
+    if (v->writer.len > v->writer.size) {
+        return VB_DECLINED;
+    }
+
+    object.type = VB_JSON_OBJECT;
+    object.text = *json;
+
+    vb_api_variables_unique(&object);
+
+    *json = object.text;
 
     return VB_OK;
 }

@@ -46,5 +46,8 @@ void vb_api_variables_name(vb_api_variables_t *v, const u_char *text,
 int vb_api_variables_end(vb_api_variables_t *v, vb_str_t *json,
     vb_str_t *name, const char **error);
 
+/* the same of an object that may be any: VB_OK, or VB_DECLINED: it is cut */
+int vb_api_variables_object(vb_api_variables_t *v, vb_str_t *json);
+
 
 #endif /* _VB_API_VARIABLES_H_INCLUDED_ */

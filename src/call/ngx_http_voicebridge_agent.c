@@ -6,6 +6,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <vb_agent_client.h>
 #include <vb_agent_message.h>
 #include <vb_form.h>
 
@@ -379,13 +380,14 @@ ngx_http_voicebridge_agent_url(ngx_http_voicebridge_call_t *call,
 {
     u_char     *p;
     size_t      len;
-    ngx_str_t  *base, *agent;
+    ngx_str_t  *base, *agent, *client;
 
     base = &call->conf->elevenlabs_url->url;
     agent = &call->ctx->agent_id;
+    client = &call->ctx->client_data;
 
     len = base->len + ngx_strlen(path) + sizeof("?agent_id=")
-          + 3 * agent->len;
+          + 3 * agent->len + vb_agent_client_query(NULL, client);
 
     p = ngx_pnalloc(call->request->pool, len);
     if (p == NULL) {
@@ -396,6 +398,7 @@ ngx_http_voicebridge_agent_url(ngx_http_voicebridge_call_t *call,
 
     p = ngx_sprintf(p, "%V%s?agent_id=", base, path);
     p += vb_form_escape(p, agent->data, agent->len);
+    p += vb_agent_client_query(p, client);
 
     url->len = p - url->data;
 
@@ -461,6 +464,7 @@ ngx_http_voicebridge_agent_initiate(ngx_http_voicebridge_call_t *call)
     vb_agent_init_t  init;
 
     init.dynamic_variables = call->dynamic_variables;
+    init.client = call->ctx->client_data;
     init.extra = call->extra;
     init.nextra = call->nextra;
 

@@ -440,6 +440,7 @@ ngx_http_voicebridge_end_variables(ngx_http_voicebridge_call_t *call,
     }
 
     init.dynamic_variables = call->dynamic_variables;
+    ngx_str_null(&init.client);
     init.extra = call->extra;
     init.nextra = call->nparameters;
 

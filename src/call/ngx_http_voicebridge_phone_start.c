@@ -6,6 +6,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <vb_agent_client.h>
 #include <vb_token.h>
 #include <vb_twilio_stream.h>
 #include <vb_twiml.h>
@@ -14,9 +15,12 @@
 #include <ngx_http_voicebridge_zone.h>
 
 
-/* most that dynamic_variables can have been cut into: a start's message has
- * no room for more */
+/* most that a parameter can have been cut into: a start's message has no room
+ * for more */
 #define NGX_HTTP_VOICEBRIDGE_MAX_PIECES  256
+
+/* parameters that may be longer than Twilio's are, and come in pieces */
+#define NGX_HTTP_VOICEBRIDGE_CUT         2
 
 
 static ngx_int_t ngx_http_voicebridge_phone_names(
@@ -27,8 +31,10 @@ static ngx_int_t ngx_http_voicebridge_phone_sids(
 static ngx_int_t ngx_http_voicebridge_phone_parameters(
     ngx_http_voicebridge_call_t *call, vb_json_value_t *parameters,
     ngx_str_t *token);
-static ngx_int_t ngx_http_voicebridge_phone_variables(
-    ngx_http_voicebridge_call_t *call, ngx_str_t *pieces);
+static ngx_int_t ngx_http_voicebridge_phone_join(
+    ngx_http_voicebridge_call_t *call, ngx_str_t *pieces, ngx_str_t *whole);
+static ngx_int_t ngx_http_voicebridge_phone_piece(ngx_str_t *name,
+    ngx_str_t *value, ngx_str_t *pieces);
 static ngx_int_t ngx_http_voicebridge_phone_parameter(
     ngx_http_voicebridge_call_t *call, ngx_str_t *name, ngx_str_t *value,
     ngx_str_t *token, ngx_str_t *pieces);
@@ -191,7 +197,9 @@ ngx_http_voicebridge_phone_parameters(ngx_http_voicebridge_call_t *call,
 {
     u_char           *pos;
     ngx_int_t         rc;
-    ngx_str_t         name, text, pieces[NGX_HTTP_VOICEBRIDGE_MAX_PIECES];
+    ngx_str_t         name, text;
+    ngx_str_t         pieces[NGX_HTTP_VOICEBRIDGE_CUT
+                             * NGX_HTTP_VOICEBRIDGE_MAX_PIECES];
     vb_json_value_t   key, value;
 
     if (parameters->type != VB_JSON_OBJECT) {
@@ -221,15 +229,23 @@ ngx_http_voicebridge_phone_parameters(ngx_http_voicebridge_call_t *call,
         }
     }
 
-    return ngx_http_voicebridge_phone_variables(call, pieces);
+    rc = ngx_http_voicebridge_phone_join(call, pieces,
+                                         &call->dynamic_variables);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_voicebridge_phone_join(call, pieces
+                                           + NGX_HTTP_VOICEBRIDGE_MAX_PIECES,
+                                           &call->ctx->client_data);
 }
 
 
-/* dynamic_variables, dynamic_variables_2, ..., told in whatever order */
+/* NAME, NAME_2, ..., told in whatever order */
 
 static ngx_int_t
-ngx_http_voicebridge_phone_variables(ngx_http_voicebridge_call_t *call,
-    ngx_str_t *pieces)
+ngx_http_voicebridge_phone_join(ngx_http_voicebridge_call_t *call,
+    ngx_str_t *pieces, ngx_str_t *whole)
 {
     u_char      *p;
     size_t       len;
@@ -250,8 +266,8 @@ ngx_http_voicebridge_phone_variables(ngx_http_voicebridge_call_t *call,
         return NGX_ERROR;
     }
 
-    call->dynamic_variables.data = p;
-    call->dynamic_variables.len = len;
+    whole->data = p;
+    whole->len = len;
 
     for (i = 0; i < NGX_HTTP_VOICEBRIDGE_MAX_PIECES; i++) {
         if (pieces[i].len) {
@@ -263,15 +279,52 @@ ngx_http_voicebridge_phone_variables(ngx_http_voicebridge_call_t *call,
 }
 
 
+/* NGX_OK: it was one; NGX_AGAIN: it was none; NGX_DECLINED: one too many */
+
+static ngx_int_t
+ngx_http_voicebridge_phone_piece(ngx_str_t *name, ngx_str_t *value,
+    ngx_str_t *pieces)
+{
+    ngx_uint_t  i, piece;
+
+    static const char  *cut[NGX_HTTP_VOICEBRIDGE_CUT] = {
+        "dynamic_variables", "vb_client_data"
+    };
+
+    for (i = 0; i < NGX_HTTP_VOICEBRIDGE_CUT; i++) {
+
+        piece = vb_twiml_piece(name, cut[i]);
+
+        if (piece == 0) {
+            continue;
+        }
+
+        if (piece > NGX_HTTP_VOICEBRIDGE_MAX_PIECES) {
+            return NGX_DECLINED;
+        }
+
+        pieces[i * NGX_HTTP_VOICEBRIDGE_MAX_PIECES + piece - 1] = *value;
+
+        return NGX_OK;
+    }
+
+    return NGX_AGAIN;
+}
+
+
 static ngx_int_t
 ngx_http_voicebridge_phone_parameter(ngx_http_voicebridge_call_t *call,
     ngx_str_t *name, ngx_str_t *value, ngx_str_t *token, ngx_str_t *pieces)
 {
-    ngx_uint_t                   piece;
+    ngx_int_t                    rc;
     ngx_http_voicebridge_ctx_t  *ctx;
 
     ctx = call->ctx;
-    piece = vb_twiml_piece(name, "dynamic_variables");
+    rc = ngx_http_voicebridge_phone_piece(name, value, pieces);
+
+    if (rc != NGX_AGAIN) {
+        return rc;
+    }
 
     if (vb_str_eq(name, "agent_id")) {
         ctx->agent_id = *value;
@@ -290,14 +343,6 @@ ngx_http_voicebridge_phone_parameter(ngx_http_voicebridge_call_t *call,
 
     } else if (vb_str_eq(name, "vb_token")) {
         *token = *value;
-
-    } else if (piece) {
-
-        if (piece > NGX_HTTP_VOICEBRIDGE_MAX_PIECES) {
-            return NGX_DECLINED;
-        }
-
-        pieces[piece - 1] = *value;
 
     } else {
 
@@ -373,6 +418,7 @@ ngx_http_voicebridge_phone_token_bad(ngx_http_voicebridge_call_t *call,
     claims.from = call->ctx->from;
     claims.to = call->ctx->to;
     claims.dynamic_variables = call->dynamic_variables;
+    claims.client_data = call->ctx->client_data;
 
     switch (vb_token_check(token, &claims, call->auth_tokens, call->ntokens,
                            ngx_time(), nonce, expiry))
@@ -425,6 +471,14 @@ ngx_http_voicebridge_phone_agent(ngx_http_voicebridge_call_t *call)
         ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_BAD_START,
                                  "dynamic_variables is not an object of "
                                  "variables");
+        return NGX_DECLINED;
+    }
+
+    if (call->ctx->client_data.len
+        && vb_agent_client_check(&call->ctx->client_data, &error) != VB_OK)
+    {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_BAD_START,
+                                 "vb_client_data: %s", error);
         return NGX_DECLINED;
     }
 

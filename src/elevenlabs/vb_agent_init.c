@@ -14,7 +14,8 @@
 
 static void vb_agent_write_variables(vb_writer_t *w,
     const vb_agent_init_t *init);
-static size_t vb_agent_copy(vb_writer_t *w, const vb_json_value_t *object);
+static size_t vb_agent_copy(vb_writer_t *w, const vb_json_value_t *object,
+    size_t n);
 static int vb_agent_is_new(const vb_agent_init_t *init,
     const vb_json_value_t *object, size_t i);
 static int vb_agent_is_reserved(const vb_str_t *name);
@@ -26,7 +27,8 @@ static void vb_agent_object(vb_json_value_t *object, const vb_str_t *text);
 size_t
 vb_agent_init(u_char *dst, const vb_agent_init_t *init)
 {
-    vb_writer_t  w;
+    vb_writer_t      w;
+    vb_json_value_t  client;
 
     vb_writer_init(&w, dst);
 
@@ -34,6 +36,10 @@ vb_agent_init(u_char *dst, const vb_agent_init_t *init)
                          "\"dynamic_variables\":");
 
     vb_agent_write_variables(&w, init);
+
+    vb_agent_object(&client, &init->client);
+
+    (void) vb_agent_copy(&w, &client, 1);
 
     vb_write_literal(&w, "}");
 
@@ -64,7 +70,7 @@ vb_agent_write_variables(vb_writer_t *w, const vb_agent_init_t *init)
 
     vb_agent_object(&object, &init->dynamic_variables);
 
-    n = vb_agent_copy(w, &object);
+    n = vb_agent_copy(w, &object, 0);
 
     for (i = 0; i < init->nextra; i++) {
 
@@ -89,16 +95,18 @@ vb_agent_write_variables(vb_writer_t *w, const vb_agent_init_t *init)
 }
 
 
-/* writes the object's members, all but the space between them as it is */
+/*
+ * Writes the object's members, all but the space between them as it is, where
+ * n others have been written; returns how many there are then.
+ */
 
 static size_t
-vb_agent_copy(vb_writer_t *w, const vb_json_value_t *object)
+vb_agent_copy(vb_writer_t *w, const vb_json_value_t *object, size_t n)
 {
-    size_t            n, quotes;
+    size_t            quotes;
     u_char           *pos;
     vb_json_value_t   name, value;
 
-    n = 0;
     pos = object->text.data;
 
     while (vb_json_next(object, &pos, &name, &value) == VB_OK) {

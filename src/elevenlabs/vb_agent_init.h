@@ -21,6 +21,7 @@ typedef struct {
 
 typedef struct {
     vb_str_t                    dynamic_variables;  /* JSON object or empty */
+    vb_str_t                    client;     /* of vb_agent_client.h, or empty */
 
     /*
      * Added where neither the object nor one before names them, the value is
@@ -33,8 +34,9 @@ typedef struct {
 
 /*
  * Writes the message.  Returns its length; with dst NULL only counts.
- * dynamic_variables must have passed vb_agent_variables_check().  Members
- * keep their text, so types and digits are untouched.
+ * dynamic_variables must have passed vb_agent_variables_check(), client
+ * vb_agent_client_check().  Members keep their text, so types and digits are
+ * untouched.
  */
 size_t vb_agent_init(u_char *dst, const vb_agent_init_t *init);
 

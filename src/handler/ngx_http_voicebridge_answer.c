@@ -161,6 +161,7 @@ ngx_http_voicebridge_twiml(ngx_http_request_t *r,
         { vb_str("from"), ctx->from },
         { vb_str("to"), ctx->to },
         { vb_str("dynamic_variables"), *dynamic_variables },
+        { vb_str("vb_client_data"), ctx->client_data },
         { vb_str("vb_token"), ngx_null_string }
     };
 
@@ -170,7 +171,7 @@ ngx_http_voicebridge_twiml(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    parameters[6].value = token;
+    parameters[7].value = token;
 
     stream.parameters = parameters;
     stream.n = sizeof(parameters) / sizeof(parameters[0]);
@@ -275,6 +276,7 @@ ngx_http_voicebridge_token(ngx_http_request_t *r,
     claims.from = ctx->from;
     claims.to = ctx->to;
     claims.dynamic_variables = *dynamic_variables;
+    claims.client_data = ctx->client_data;
 
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
 
@@ -288,6 +290,37 @@ ngx_http_voicebridge_token(ngx_http_request_t *r,
     }
 
     token->len = VB_TOKEN_LENGTH;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_voicebridge_calls_url(ngx_pool_t *pool, ngx_str_t *base,
+    ngx_str_t *account, ngx_str_t *sid, ngx_str_t *url)
+{
+    u_char     *p;
+    uintptr_t   escape;
+
+    /* may come from a variable; a SID has the shape of one */
+
+    escape = 2 * ngx_escape_uri(NULL, account->data, account->len,
+                                NGX_ESCAPE_URI_COMPONENT);
+
+    p = ngx_pnalloc(pool, base->len + account->len + escape + sid->len
+                          + sizeof("/2010-04-01/Accounts//Calls/.json"));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    url->data = p;
+
+    p = ngx_sprintf(p, "%V/2010-04-01/Accounts/", base);
+    p = (u_char *) ngx_escape_uri(p, account->data, account->len,
+                                  NGX_ESCAPE_URI_COMPONENT);
+    p = ngx_sprintf(p, "/Calls%s%V.json", sid->len ? "/" : "", sid);
+
+    url->len = p - url->data;
 
     return NGX_OK;
 }

@@ -1,7 +1,8 @@
 
 /*
  * Twilio's callbacks about a call: its progress, its stream, who answered.
- * They are logged and acknowledged.
+ * They are logged and acknowledged; what is to be done about who answered is
+ * begun.
  */
 
 
@@ -36,6 +37,9 @@ static ngx_http_voicebridge_status_field_t
     { "StreamEvent", "stream" },
     { "StreamError", "error" },
     { "AnsweredBy", "answered by" },
+    { "RecordingStatus", "recording" },
+    { "RecordingSid", "recording SID" },
+    { "RecordingDuration", "recorded" },
     { "ErrorCode", "error code" },
     { NULL, NULL }
 };
@@ -60,7 +64,7 @@ static ngx_int_t
 ngx_http_voicebridge_call_status(ngx_http_request_t *r,
     vb_form_field_t *fields, ngx_uint_t n)
 {
-    ngx_str_t                    event, sid, line;
+    ngx_str_t                    event, sid, line, answered_by;
     ngx_uint_t                   level;
     ngx_http_voicebridge_ctx_t  *ctx;
 
@@ -93,6 +97,12 @@ ngx_http_voicebridge_call_status(ngx_http_request_t *r,
 
     ngx_log_error(level, r->connection->log, 0, "Call status of %V:%V",
                   ctx->call_sid.len ? &ctx->call_sid : &none, &line);
+
+    answered_by = ngx_http_voicebridge_webhook_field(fields, n, "AnsweredBy");
+
+    if (answered_by.len) {
+        ngx_http_voicebridge_machine(r, ctx, &answered_by);
+    }
 
     return ngx_http_voicebridge_send(r, NGX_HTTP_NO_CONTENT, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 
 
 #include <ngx_http_voicebridge.h>
+#include <vb_agent_client.h>
 #include <vb_form.h>
 
 
@@ -85,13 +86,29 @@ ngx_int_t ngx_http_voicebridge_auth_tokens(ngx_http_request_t *r,
 
 /*
  * TwiML that makes Twilio open the media stream for the call ctx describes
- * (agent_id, session_id, direction, from, to) with dynamic_variables (JSON
- * or empty) and a fresh vb_token.  max: bytes the document may have.
- * NGX_OK; NGX_DECLINED: it does not fit; NGX_ERROR.
+ * (agent_id, session_id, direction, from, to, client_data) with
+ * dynamic_variables (JSON or empty) and a fresh vb_token.  max: bytes the
+ * document may have.  NGX_OK; NGX_DECLINED: it does not fit; NGX_ERROR.
  */
 ngx_int_t ngx_http_voicebridge_twiml(ngx_http_request_t *r,
     ngx_http_voicebridge_ctx_t *ctx, ngx_str_t *dynamic_variables, size_t max,
     ngx_str_t *twiml);
+
+/*
+ * What the agent is told besides variables, as vb_agent_client.h has it: what
+ * is given (may be NULL), and where it has nothing, what the location says;
+ * empty where neither says anything.  In r->pool; NGX_ERROR with the reason
+ * logged.
+ */
+ngx_int_t ngx_http_voicebridge_client_data(ngx_http_request_t *r,
+    vb_agent_client_t *given, ngx_str_t *text);
+
+/*
+ * The URL of Twilio's Calls below an API's base, or of the one of that SID
+ * (empty: none), in pool.
+ */
+ngx_int_t ngx_http_voicebridge_calls_url(ngx_pool_t *pool, ngx_str_t *base,
+    ngx_str_t *account, ngx_str_t *sid, ngx_str_t *url);
 
 /* a random UUID (RFC 4122, version 4) as text, in r->pool */
 ngx_int_t ngx_http_voicebridge_session_id(ngx_http_request_t *r,

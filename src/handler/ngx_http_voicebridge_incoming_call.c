@@ -67,6 +67,12 @@ ngx_http_voicebridge_incoming_call(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (ngx_http_voicebridge_client_data(r, NULL, &ctx->client_data)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     ngx_str_null(&variables);
 
     rc = ngx_http_voicebridge_twiml(r, ctx, &variables, VB_TWIML_MAX_WEBHOOK,

@@ -14,11 +14,10 @@
 #include <vb_twilio_call.h>
 
 
-/* who pays for the call, none of them empty */
+/* who pays for the call, neither of them empty */
 typedef struct {
     ngx_str_t                           sid;
     ngx_str_t                           token;
-    ngx_str_t                           number;
 } ngx_http_voicebridge_account_t;
 
 
@@ -90,6 +89,11 @@ ngx_int_t ngx_http_voicebridge_outbound_reserve(ngx_http_request_t *r,
 
 /* answers with order->kept; returns what to finalize with */
 ngx_int_t ngx_http_voicebridge_outbound_repeat(ngx_http_request_t *r,
+    ngx_http_voicebridge_order_t *order);
+
+
+/* _options.c: fills order->call, but for what place() does */
+ngx_int_t ngx_http_voicebridge_outbound_options(ngx_http_request_t *r,
     ngx_http_voicebridge_order_t *order);
 
 

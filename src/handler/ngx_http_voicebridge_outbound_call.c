@@ -164,7 +164,8 @@ static ngx_int_t
 ngx_http_voicebridge_outbound_order(ngx_http_request_t *r,
     ngx_http_voicebridge_order_t *order, ngx_str_t *detail)
 {
-    ngx_int_t  rc;
+    ngx_int_t                    rc;
+    ngx_http_voicebridge_ctx_t  *ctx;
 
     rc = ngx_http_voicebridge_outbound_parse(r, &order->request, detail);
 
@@ -196,14 +197,23 @@ ngx_http_voicebridge_outbound_order(ngx_http_request_t *r,
         return rc;
     }
 
-    rc = ngx_http_voicebridge_twiml(r, ngx_http_voicebridge_ctx(r),
+    ctx = ngx_http_voicebridge_ctx(r);
+
+    if (ngx_http_voicebridge_client_data(r, &order->request.client,
+                                         &ctx->client_data)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_voicebridge_twiml(r, ctx,
                                     &order->request.dynamic_variables,
                                     VB_TWIML_MAX_REST, &order->call.twiml);
 
     if (rc == NGX_DECLINED) {
-        ngx_str_set(detail, "agent_id, session_id and dynamic_variables do not "
-                            "fit the call's TwiML, which Twilio limits to 4000 "
-                            "characters");
+        ngx_str_set(detail, "agent_id, session_id, dynamic_variables and what "
+                            "else the agent is told do not fit the call's "
+                            "TwiML, which Twilio limits to 4000 characters");
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 
@@ -211,8 +221,9 @@ ngx_http_voicebridge_outbound_order(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    order->call.to = order->request.to_number;
-    order->call.from = order->account.number;
+    if (ngx_http_voicebridge_outbound_options(r, order) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     rc = ngx_http_voicebridge_outbound_reserve(r, order, detail);
 
@@ -381,8 +392,11 @@ ngx_http_voicebridge_outbound_context(ngx_http_request_t *r,
     ctx->agent_id = request->agent_id;
     ctx->session_id = request->session_id;
 
-    if (ngx_http_voicebridge_value(r, vlcf->phone_number, &ctx->from)
-        != NGX_OK)
+    ctx->from = request->from_number;
+
+    if (ctx->from.len == 0
+        && ngx_http_voicebridge_value(r, vlcf->phone_number, &ctx->from)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -469,6 +483,7 @@ static ngx_int_t
 ngx_http_voicebridge_outbound_account(ngx_http_request_t *r,
     ngx_http_voicebridge_account_t *account, ngx_str_t *detail)
 {
+    ngx_str_t                        *from;
     ngx_http_voicebridge_loc_conf_t  *vlcf;
 
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
@@ -476,14 +491,14 @@ ngx_http_voicebridge_outbound_account(ngx_http_request_t *r,
     if (ngx_http_voicebridge_value(r, vlcf->account_sid, &account->sid)
         != NGX_OK
         || ngx_http_voicebridge_value(r, vlcf->auth_token, &account->token)
-           != NGX_OK
-        || ngx_http_voicebridge_value(r, vlcf->phone_number, &account->number)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (account->sid.len && account->token.len && account->number.len) {
+    from = &ngx_http_voicebridge_ctx(r)->from;
+
+    if (account->sid.len && account->token.len && from->len) {
         return NGX_OK;
     }
 

@@ -28,8 +28,6 @@ typedef struct {
 static ngx_int_t ngx_http_voicebridge_outbound_fetch(ngx_http_request_t *r,
     ngx_http_voicebridge_fetch_t *f, vb_twilio_call_t *call,
     ngx_http_voicebridge_account_t *account);
-static ngx_int_t ngx_http_voicebridge_outbound_url(
-    ngx_http_voicebridge_fetch_t *f, ngx_str_t *base, ngx_str_t *sid);
 static ngx_pool_cleanup_t *ngx_http_voicebridge_outbound_hold(
     ngx_http_request_t *r, ngx_http_voicebridge_fetch_t *f,
     ngx_http_voicebridge_once_t *once);
@@ -117,10 +115,12 @@ ngx_http_voicebridge_outbound_fetch(ngx_http_request_t *r,
 {
     ngx_http_voicebridge_loc_conf_t  *vlcf;
 
+    static ngx_str_t  none = ngx_null_string;
+
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
 
-    if (ngx_http_voicebridge_outbound_url(f, &vlcf->twilio_api_url->url,
-                                          &account->sid)
+    if (ngx_http_voicebridge_calls_url(f->pool, &vlcf->twilio_api_url->url,
+                                       &account->sid, &none, &f->url)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -141,37 +141,6 @@ ngx_http_voicebridge_outbound_fetch(ngx_http_request_t *r,
     f->timeout = vlcf->twilio_timeout;
     f->ssl_verify = vlcf->ssl_verify;
     f->trusted_certificate = vlcf->ssl_trusted_certificate;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_voicebridge_outbound_url(ngx_http_voicebridge_fetch_t *f,
-    ngx_str_t *base, ngx_str_t *sid)
-{
-    u_char     *p;
-    uintptr_t   escape;
-
-    /* may come from a variable */
-
-    escape = 2 * ngx_escape_uri(NULL, sid->data, sid->len,
-                                NGX_ESCAPE_URI_COMPONENT);
-
-    p = ngx_pnalloc(f->pool, base->len + sid->len + escape
-                             + sizeof("/2010-04-01/Accounts//Calls.json"));
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    f->url.data = p;
-
-    p = ngx_sprintf(p, "%V/2010-04-01/Accounts/", base);
-    p = (u_char *) ngx_escape_uri(p, sid->data, sid->len,
-                                  NGX_ESCAPE_URI_COMPONENT);
-    p = ngx_cpymem(p, "/Calls.json", sizeof("/Calls.json") - 1);
-
-    f->url.len = p - f->url.data;
 
     return NGX_OK;
 }

@@ -43,4 +43,12 @@ ngx_http_voicebridge_ctx_t *ngx_http_voicebridge_webhook_ctx(
     ngx_http_request_t *r, vb_form_field_t *fields, ngx_uint_t n);
 
 
+/*
+ * Who answers the call is known: does what was decided for that when the call
+ * was placed.  Nobody waits for it; what comes of it is logged.
+ */
+void ngx_http_voicebridge_machine(ngx_http_request_t *r,
+    ngx_http_voicebridge_ctx_t *ctx, ngx_str_t *answered_by);
+
+
 #endif /* _NGX_HTTP_VOICEBRIDGE_WEBHOOK_H_INCLUDED_ */

@@ -47,6 +47,17 @@ char *ngx_http_voicebridge_api_keys_slot(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_voicebridge_deny_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* answered_by: class and action; may repeat */
+char *ngx_http_voicebridge_answered_by_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* complex values that are looked at where they have no variables: a JSON
+ * object, digits to send */
+char *ngx_http_voicebridge_override_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_voicebridge_send_digits_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
 /* ssl_trusted_certificate: a PEM file that can be loaded */
 char *ngx_http_voicebridge_certificate_slot(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
@@ -56,6 +67,8 @@ char *ngx_http_voicebridge_certificate_slot(ngx_conf_t *cf,
 char *ngx_http_voicebridge_path_post(ngx_conf_t *cf, void *post, void *data);
 char *ngx_http_voicebridge_msec_post(ngx_conf_t *cf, void *post, void *data);
 char *ngx_http_voicebridge_sec_post(ngx_conf_t *cf, void *post, void *data);
+char *ngx_http_voicebridge_ring_timeout_post(ngx_conf_t *cf, void *post,
+    void *data);
 char *ngx_http_voicebridge_size_post(ngx_conf_t *cf, void *post, void *data);
 
 

@@ -8,6 +8,8 @@
 #include <ngx_http_voicebridge_conf.h>
 #include <ngx_http_voicebridge_secret.h>
 
+#include <vb_twilio_call.h>
+
 
 #define ngx_http_voicebridge_inherit(conf, prev, field)                       \
     if (conf->field == NULL) {                                                \
@@ -22,6 +24,9 @@ static ngx_int_t ngx_http_voicebridge_merge_services(ngx_conf_t *cf,
     ngx_http_voicebridge_loc_conf_t *prev,
     ngx_http_voicebridge_loc_conf_t *conf);
 static void ngx_http_voicebridge_merge_limits(
+    ngx_http_voicebridge_loc_conf_t *prev,
+    ngx_http_voicebridge_loc_conf_t *conf);
+static void ngx_http_voicebridge_merge_options(
     ngx_http_voicebridge_loc_conf_t *prev,
     ngx_http_voicebridge_loc_conf_t *conf);
 static ngx_int_t ngx_http_voicebridge_merge_location(ngx_conf_t *cf,
@@ -89,6 +94,9 @@ ngx_http_voicebridge_create_loc_conf(ngx_conf_t *cf)
     conf->elevenlabs_auth = NGX_CONF_UNSET_UINT;
     conf->idempotency = NGX_CONF_UNSET_UINT;
     conf->idempotency_lifetime = NGX_CONF_UNSET;
+    conf->ring_timeout = NGX_CONF_UNSET;
+    conf->record = NGX_CONF_UNSET_UINT;
+    conf->machine_detection = NGX_CONF_UNSET_UINT;
     conf->api_keys_off = NGX_CONF_UNSET;
     conf->verify_signature = NGX_CONF_UNSET;
     conf->ssl_verify = NGX_CONF_UNSET;
@@ -126,6 +134,7 @@ ngx_http_voicebridge_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_http_voicebridge_merge_limits(prev, conf);
+    ngx_http_voicebridge_merge_options(prev, conf);
 
     if (ngx_http_voicebridge_merge_location(cf, prev, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
@@ -285,6 +294,30 @@ ngx_http_voicebridge_merge_limits(ngx_http_voicebridge_loc_conf_t *prev,
     ngx_conf_merge_value(conf->log_transcripts, prev->log_transcripts, 1);
     ngx_conf_merge_ptr_value(conf->transcript_log, prev->transcript_log, NULL);
     ngx_conf_merge_value(conf->shutdown_handoff, prev->shutdown_handoff, 0);
+}
+
+
+static void
+ngx_http_voicebridge_merge_options(ngx_http_voicebridge_loc_conf_t *prev,
+    ngx_http_voicebridge_loc_conf_t *conf)
+{
+    ngx_http_voicebridge_inherit(conf, prev, send_digits);
+    ngx_http_voicebridge_inherit(conf, prev, message_twiml);
+    ngx_http_voicebridge_inherit(conf, prev, override);
+    ngx_http_voicebridge_inherit(conf, prev, user_id);
+    ngx_http_voicebridge_inherit(conf, prev, environment);
+    ngx_http_voicebridge_inherit(conf, prev, branch_id);
+
+    ngx_conf_merge_sec_value(conf->ring_timeout, prev->ring_timeout, 0);
+    ngx_conf_merge_uint_value(conf->record, prev->record,
+                              VB_TWILIO_RECORD_OFF);
+    ngx_conf_merge_uint_value(conf->machine_detection, prev->machine_detection,
+                              VB_TWILIO_DETECTION_OFF);
+
+    if (!conf->answered_by_set) {
+        conf->answered_by = prev->answered_by;
+        conf->answered_by_set = prev->answered_by_set;
+    }
 }
 
 

@@ -178,6 +178,8 @@ vb_token_digest(u_char *digest, const vb_token_claims_t *claims)
           && vb_token_update(ctx, &claims->from) == VB_OK
           && vb_token_update(ctx, &claims->to) == VB_OK
           && vb_token_update(ctx, &claims->dynamic_variables) == VB_OK
+          && (claims->client_data.len == 0
+              || vb_token_update(ctx, &claims->client_data) == VB_OK)
           && EVP_DigestFinal_ex(ctx, digest, NULL) == 1)
          ? VB_OK : VB_ERROR;
 

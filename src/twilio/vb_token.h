@@ -26,6 +26,8 @@ typedef struct {
     vb_str_t         from;
     vb_str_t         to;
     vb_str_t         dynamic_variables;    /* the whole JSON text */
+    vb_str_t         client_data;          /* the same; hashed where there is
+                                              one */
 } vb_token_claims_t;
 
 

@@ -11,11 +11,18 @@
 
 
 /* of an answer's number; the message gets what is left */
-#define VB_TWILIO_MAX_TO  64
+#define VB_TWILIO_MAX_TO      64
+
+/* of SendDigits */
+#define VB_TWILIO_MAX_DIGITS  32
 
 #define vb_twilio_is_digit(c)  ((c) >= '0' && (c) <= '9')
 
 
+static void vb_twilio_call_options(vb_writer_t *w,
+    const vb_twilio_call_t *call);
+static void vb_twilio_call_number(vb_writer_t *w, const char *name,
+    uint32_t n);
 static void vb_twilio_call_field(vb_writer_t *w, const vb_str_t *value);
 static u_char *vb_twilio_answer_text(vb_str_t *dst, u_char *p, size_t size,
     const vb_json_value_t *value);
@@ -25,7 +32,6 @@ static int vb_mask_is_number(const vb_str_t *s);
 size_t
 vb_twilio_call_create(u_char *dst, const vb_twilio_call_t *call)
 {
-    char         limit[sizeof("&TimeLimit=4294967295")];
     vb_writer_t  w;
 
     vb_writer_init(&w, dst);
@@ -37,10 +43,7 @@ vb_twilio_call_create(u_char *dst, const vb_twilio_call_t *call)
     vb_write_literal(&w, "&Twiml=");
     vb_twilio_call_field(&w, &call->twiml);
 
-    if (call->time_limit) {
-        vb_write(&w, limit, snprintf(limit, sizeof(limit), "&TimeLimit=%u",
-                                     (unsigned) call->time_limit));
-    }
+    vb_twilio_call_number(&w, "&TimeLimit=", call->time_limit);
 
     if (call->status_callback.len) {
         vb_write_literal(&w, "&StatusCallback=");
@@ -51,7 +54,60 @@ vb_twilio_call_create(u_char *dst, const vb_twilio_call_t *call)
                              "&StatusCallbackEvent=completed");
     }
 
+    vb_twilio_call_options(&w, call);
+
     return w.len;
+}
+
+
+static void
+vb_twilio_call_options(vb_writer_t *w, const vb_twilio_call_t *call)
+{
+    vb_twilio_call_number(w, "&Timeout=", call->ring_timeout);
+
+    if (call->send_digits.len) {
+        vb_write_literal(w, "&SendDigits=");
+        vb_twilio_call_field(w, &call->send_digits);
+    }
+
+    if (call->record != VB_TWILIO_RECORD_OFF) {
+        vb_write_literal(w, "&Record=true");
+
+        if (call->record == VB_TWILIO_RECORD_DUAL) {
+            vb_write_literal(w, "&RecordingChannels=dual");
+        }
+
+        if (call->status_callback.len) {
+            vb_write_literal(w, "&RecordingStatusCallback=");
+            vb_twilio_call_field(w, &call->status_callback);
+        }
+    }
+
+    if (call->detection != VB_TWILIO_DETECTION_OFF) {
+        vb_write_literal(w, "&MachineDetection=");
+
+        if (call->detection == VB_TWILIO_DETECTION_START) {
+            vb_write_literal(w, "Enable");
+
+        } else {
+            vb_write_literal(w, "DetectMessageEnd");
+        }
+
+        vb_write_literal(w, "&AsyncAmd=true&AsyncAmdStatusCallback=");
+        vb_twilio_call_field(w, &call->machine_callback);
+    }
+}
+
+
+static void
+vb_twilio_call_number(vb_writer_t *w, const char *name, uint32_t n)
+{
+    char  text[sizeof("4294967295")];
+
+    if (n) {
+        vb_write(w, name, strlen(name));
+        vb_write(w, text, snprintf(text, sizeof(text), "%u", (unsigned) n));
+    }
 }
 
 
@@ -172,6 +228,40 @@ vb_twilio_sid(const vb_str_t *s, const char *letters)
 
         if (!vb_twilio_is_digit(c)
             && !((c | 0x20) >= 'a' && (c | 0x20) <= 'f'))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+int
+vb_twilio_detection(const vb_str_t *name)
+{
+    return vb_str_eq(name, "off") ? VB_TWILIO_DETECTION_OFF
+           : vb_str_eq(name, "start") ? VB_TWILIO_DETECTION_START
+           : vb_str_eq(name, "message_end") ? VB_TWILIO_DETECTION_END
+           : VB_ERROR;
+}
+
+
+int
+vb_twilio_digits(const vb_str_t *s)
+{
+    size_t  i;
+    u_char  c;
+
+    if (s->len == 0 || s->len > VB_TWILIO_MAX_DIGITS) {
+        return 0;
+    }
+
+    for (i = 0; i < s->len; i++) {
+        c = s->data[i];
+
+        if (!vb_twilio_is_digit(c) && !(c >= 'A' && c <= 'D')
+            && c != '#' && c != '*' && c != 'w' && c != 'W')
         {
             return 0;
         }

@@ -12,18 +12,38 @@
 #include <vb_core.h>
 
 
+typedef enum {
+    VB_TWILIO_RECORD_OFF = 0,
+    VB_TWILIO_RECORD_MONO,
+    VB_TWILIO_RECORD_DUAL              /* a channel for each side */
+} vb_twilio_record_t;
+
+typedef enum {
+    VB_TWILIO_DETECTION_OFF = 0,
+    VB_TWILIO_DETECTION_START,         /* Enable: a machine, as soon as known */
+    VB_TWILIO_DETECTION_END            /* DetectMessageEnd: when it may be
+                                          spoken to */
+} vb_twilio_detection_t;
+
+
 typedef struct {
     vb_str_t         to;
     vb_str_t         from;
     vb_str_t         twiml;
     vb_str_t         status_callback;  /* empty: none */
+    vb_str_t         machine_callback; /* of detection */
+    vb_str_t         send_digits;      /* empty: none */
     uint32_t         time_limit;       /* seconds; 0: none */
+    uint32_t         ring_timeout;     /* the same */
+    int              record;           /* vb_twilio_record_t */
+    int              detection;        /* vb_twilio_detection_t; asynchronous */
 } vb_twilio_call_t;
 
 
 /*
  * Writes the form body of a create: To, From, Twiml, TimeLimit,
- * StatusCallback with its four events.  Returns the length; with dst NULL
+ * StatusCallback with its four events, and what else is set.  The status
+ * callback is told of a recording, too.  Returns the length; with dst NULL
  * only counts.
  */
 size_t vb_twilio_call_create(u_char *dst, const vb_twilio_call_t *call);
@@ -66,6 +86,13 @@ int vb_twilio_answer_parse(vb_twilio_answer_t *a, const vb_str_t *body);
 
 /* whether s is two given letters and 32 hex digits, e.g. "CA" */
 int vb_twilio_sid(const vb_str_t *s, const char *letters);
+
+
+/* "off", "start" or "message_end", or VB_ERROR */
+int vb_twilio_detection(const vb_str_t *name);
+
+/* whether s is 1 to 32 of what Twilio sends as digits: 0-9 A-D # * w W */
+int vb_twilio_digits(const vb_str_t *s);
 
 
 /* whether s is E.164: +, then 2 to 15 digits of which the first is not 0 */

@@ -59,6 +59,7 @@ test_messages(void)
         s = copy(messages[i].variables, strlen(messages[i].variables));
 
         init.dynamic_variables = s;
+        init.client = text("");
         init.extra = messages[i].nextra ? extra : NULL;
         init.nextra = messages[i].nextra;
 

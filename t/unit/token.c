@@ -204,6 +204,29 @@ test_no_claims(void)
 }
 
 
+/* client data is a claim where there is some, and none where there is none */
+
+static void
+test_client_data(void)
+{
+    u_char             token[VB_TOKEN_LENGTH];
+    vb_token_claims_t  other;
+
+    other = claims;
+    other.client_data = text("{\"user_id\":\"u\"}");
+
+    is_int(vb_token_make(token, &other, &key, NOW), VB_OK, "client data");
+    is_int(check(token, VB_TOKEN_LENGTH, &other, "secret", NOW),
+           VB_TOKEN_GOOD, "good");
+    is_int(check(token, VB_TOKEN_LENGTH, &claims, "secret", NOW),
+           VB_TOKEN_FORGED, "not without it");
+
+    other.client_data.len--;
+    is_int(check(token, VB_TOKEN_LENGTH, &other, "secret", NOW),
+           VB_TOKEN_FORGED, "nor with other data");
+}
+
+
 int
 main(void)
 {
@@ -228,6 +251,7 @@ main(void)
     test_altered(token);
     test_claims(token);
     test_no_claims();
+    test_client_data();
 
     free(token);
 

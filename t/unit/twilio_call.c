@@ -22,7 +22,13 @@ test_create(void)
         "&TimeLimit=4294967295&StatusCallback=https%3A%2F%2Fh%2Fs%3Fa%3D1"
         "&StatusCallbackEvent=initiated&StatusCallbackEvent=ringing"
         "&StatusCallbackEvent=answered&StatusCallbackEvent=completed";
+    static const char  options[] =
+        "To=&From=&Twiml=&Timeout=600&SendDigits=ww1%23&Record=true"
+        "&RecordingChannels=dual&MachineDetection=DetectMessageEnd"
+        "&AsyncAmd=true&AsyncAmdStatusCallback=https%3A%2F%2Fh%2F%3Ffax%3D1";
     static const char  least[] = "To=client%3Aa+b&From=%2B15005550006&Twiml=";
+
+    memset(&call, 0, sizeof(call));
 
     call.to = text("+15005550009");
     call.from = text("+15005550006");
@@ -48,6 +54,53 @@ test_create(void)
     is_int(vb_twilio_call_create(buf, &call), n, "another one");
     is_mem(buf, n, least, sizeof(least) - 1, "with what must be in it");
     free(buf);
+
+    memset(&call, 0, sizeof(call));
+
+    call.ring_timeout = 600;
+    call.send_digits = text("ww1#");
+    call.record = VB_TWILIO_RECORD_DUAL;
+    call.detection = VB_TWILIO_DETECTION_END;
+    call.machine_callback = text("https://h/?fax=1");
+
+    n = vb_twilio_call_create(NULL, &call);
+    buf = malloc(n);
+    is_int(vb_twilio_call_create(buf, &call), n, "one with options");
+    is_mem(buf, n, options, sizeof(options) - 1, "has all of them");
+    free(buf);
+}
+
+
+static void
+test_digits(void)
+{
+    size_t    i;
+    vb_str_t  s;
+
+    static const struct {
+        const char  *digits;
+        int          good;
+    } digits[] = {
+        { "", 0 }, { "0", 1 }, { "0123456789*#wWAD", 1 }, { "E", 0 },
+        { "a", 0 }, { "1 2", 0 }, { "1,", 0 },
+        { "12345678901234567890123456789012", 1 },
+        { "123456789012345678901234567890123", 0 }
+    };
+
+    for (i = 0; i < NELTS(digits); i++) {
+        s = text(digits[i].digits);
+        is_int(vb_twilio_digits(&s), digits[i].good, "digits \"%s\"",
+               digits[i].digits);
+    }
+
+    s = text("off");
+    is_int(vb_twilio_detection(&s), VB_TWILIO_DETECTION_OFF, "off");
+    s = text("start");
+    is_int(vb_twilio_detection(&s), VB_TWILIO_DETECTION_START, "start");
+    s = text("message_end");
+    is_int(vb_twilio_detection(&s), VB_TWILIO_DETECTION_END, "message_end");
+    s = text("Enable");
+    is_int(vb_twilio_detection(&s), VB_ERROR, "Twilio's own name");
 }
 
 
@@ -263,6 +316,7 @@ int
 main(void)
 {
     test_create();
+    test_digits();
     test_update();
     test_answer();
     test_long_answer();
