@@ -179,6 +179,12 @@ tool: $(BUILD)/voicebridge
 
 .PHONY: tool
 
+$(BUILD)/unit/tool_%: t/unit/tool_%.c $(BUILD)/tool/libtool.a \
+		$(BUILD)/pure/libvb.a $(BUILD)/configured-by
+	@mkdir -p $(@D)
+	$(quiet)$(CC) $(CFLAGS) $(TOOL_CFLAGS) $(LDFLAGS) -o $@ $< \
+		$(BUILD)/tool/libtool.a $(BUILD)/pure/libvb.a $(TOOL_LIBS)
+
 -include $(TOOL_OBJS:.o=.d)
 
 
@@ -329,6 +335,11 @@ fuzz:
 	done
 
 fuzzers: $(FUZZERS:%=$(BUILD)/fuzz_%)
+
+$(BUILD)/fuzz_tool_%: fuzz/fuzz_tool_%.c $(BUILD)/tool/libtool.a \
+		$(BUILD)/pure/libvb.a $(BUILD)/configured-by
+	$(quiet)$(CC) $(CFLAGS) $(TOOL_CFLAGS) $(LDFLAGS) -o $@ $< \
+		$(BUILD)/tool/libtool.a $(BUILD)/pure/libvb.a $(TOOL_LIBS)
 
 $(BUILD)/fuzz_%: fuzz/fuzz_%.c $(BUILD)/pure/libvb.a $(BUILD)/configured-by
 	$(quiet)$(CC) $(CFLAGS) $(PURE_CFLAGS) $(LDFLAGS) -o $@ $< \

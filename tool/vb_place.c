@@ -147,6 +147,7 @@ vb_place_result(const vb_http_answer_t *a, const vb_placed_t *placed)
     case 401:
     case 404:
     case 405:
+    case 501:
         return VB_PLACE_FATAL;
 
     case 500:

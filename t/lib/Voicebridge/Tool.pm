@@ -9,7 +9,7 @@ package Voicebridge::Tool;
 #     my $tool = Voicebridge::Tool->start('bulk', 'a.csv');
 #     $tool->has(out => qr/.../);       # waits for that
 #     $tool->kill('INT');
-#     my $run = $tool->finish;
+#     my $run = $tool->finish;          # finish(sub { ... }): meanwhile that
 #
 # The environment is that of the test, with VOICEBRIDGE_URL of the server
 # under test, and without anybody's own configuration file.  A first argument
@@ -125,11 +125,13 @@ sub has {
 # waits for its end: { status or signal, out, err }
 
 sub finish {
-    my $self = shift;
+    my ($self, $meanwhile) = @_;
 
     my $deadline = deadline_after($self->{timeout});
 
-    1 while $self->read_some($deadline);
+    while ($self->read_some($deadline, $meanwhile ? 0.02 : ())) {
+        $meanwhile->() if $meanwhile;
+    }
 
     if (%{$self->{pipes}}) {
         $self->kill('KILL');
@@ -147,12 +149,14 @@ sub finish {
 # more of its output; false at its end, or when it is too late
 
 sub read_some {
-    my ($self, $deadline) = @_;
+    my ($self, $deadline, $at_most) = @_;
 
     my %pipes = %{$self->{pipes}} or return 0;
 
     my $left = $deadline - time();
     return 0 if $left <= 0;
+
+    $left = $at_most if defined $at_most && $at_most < $left;
 
     for my $ready (IO::Select->new(values %pipes)->can_read($left)) {
         my ($name) = grep { $pipes{$_} == $ready } keys %pipes;

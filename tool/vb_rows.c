@@ -1,0 +1,386 @@
+
+/*
+ * Rows from records: columns with a meaning of their own, and dynamic
+ * variables.  A row that is not good is a row all the same; a file that is
+ * not good is the end.
+ */
+
+
+#include <vb_rows.h>
+#include <vb_jsonl.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+
+static int vb_rows_header(vb_rows_t *rows);
+static int vb_rows_columns(vb_rows_t *rows);
+static int vb_rows_types(vb_rows_t *rows);
+static int vb_rows_type(vb_rows_t *rows, const char *p, size_t len);
+static void vb_rows_record(vb_rows_t *rows);
+static void vb_rows_variable(vb_rows_t *rows, const vb_column_t *column,
+    const vb_str_t *value);
+static uint64_t vb_rows_hash(uint64_t hash, const u_char *data, size_t len);
+
+
+typedef struct {
+    const char          *name;
+    vb_column_role_t     role;
+} vb_rows_role_t;
+
+
+static const vb_rows_role_t  vb_rows_roles[] = {
+    { "phone_number", VB_COLUMN_TO },
+    { "to_number", VB_COLUMN_TO },
+    { "agent_id", VB_COLUMN_AGENT },
+    { "timezone", VB_COLUMN_ZONE },
+    { "session_id", VB_COLUMN_SESSION },
+    { NULL, 0 }
+};
+
+
+int
+vb_rows_open(vb_rows_t *rows)
+{
+    if (vb_input_open(&rows->in, rows->name) != VB_OK) {
+        snprintf(rows->error, sizeof(rows->error), "%s: %s", rows->name,
+                 strerror(errno));
+        return VB_ERROR;
+    }
+
+    rows->number = 0;
+    rows->chain = 14695981039346656037ULL;
+    rows->again = 0;
+
+    if (rows->jsonl) {
+
+        if (rows->types) {
+            snprintf(rows->error, sizeof(rows->error), "--types is for CSV: "
+                     "JSON lines have types of their own");
+            return VB_ERROR;
+        }
+
+        return VB_OK;
+    }
+
+    vb_csv_init(&rows->csv, &rows->in, rows->delimiter);
+
+    return vb_rows_header(rows);
+}
+
+
+void
+vb_rows_close(vb_rows_t *rows)
+{
+    size_t  i;
+
+    for (i = 0; i < rows->ncolumns; i++) {
+        free(rows->columns[i].name.data);
+    }
+
+    free(rows->columns);
+    rows->columns = NULL;
+    rows->ncolumns = 0;
+
+    if (!rows->jsonl) {
+        vb_csv_free(&rows->csv);
+    }
+
+    vb_input_close(&rows->in);
+}
+
+
+static int
+vb_rows_header(vb_rows_t *rows)
+{
+    int  rc;
+
+    rc = vb_csv_read(&rows->csv);
+
+    if (rc == VB_OK) {
+        return vb_rows_columns(rows);
+    }
+
+    snprintf(rows->error, sizeof(rows->error), "%s: %s", rows->name,
+             rc == VB_ERROR ? rows->csv.error
+                            : "it is empty, there is no header");
+
+    return VB_ERROR;
+}
+
+
+static int
+vb_rows_columns(vb_rows_t *rows)
+{
+    size_t                 i, j, to;
+    vb_str_t              *field;
+    vb_column_t           *column;
+    const vb_rows_role_t  *role;
+
+    rows->ncolumns = rows->csv.nfields;
+    rows->columns = vb_alloc(rows->ncolumns * sizeof(vb_column_t));
+    to = 0;
+
+    for (i = 0; i < rows->ncolumns; i++) {
+        field = &rows->csv.fields[i];
+        column = &rows->columns[i];
+
+        column->name.data = (u_char *) vb_strndup(field->data, field->len);
+        column->name.len = field->len;
+
+        for (role = vb_rows_roles; role->name; role++) {
+            if (strcmp(role->name, (char *) column->name.data) == 0) {
+                column->role = role->role;
+            }
+        }
+
+        to += (column->role == VB_COLUMN_TO);
+
+        for (j = 0; j < i; j++) {
+            if (rows->columns[j].name.len == field->len
+                && memcmp(rows->columns[j].name.data, field->data, field->len)
+                   == 0)
+            {
+                snprintf(rows->error, sizeof(rows->error),
+                         "%s: there are two columns \"%.100s\"", rows->name,
+                         column->name.data);
+                return VB_ERROR;
+            }
+        }
+    }
+
+    if (to != 1) {
+        snprintf(rows->error, sizeof(rows->error), "%s: %s", rows->name,
+                 to ? "there are a column phone_number and one to_number"
+                    : rows->ncolumns == 1
+                      ? "there is no column phone_number or to_number; is the "
+                        "--delimiter right?"
+                      : "there is no column phone_number or to_number");
+        return VB_ERROR;
+    }
+
+    return vb_rows_types(rows);
+}
+
+
+static int
+vb_rows_types(vb_rows_t *rows)
+{
+    size_t       len;
+    const char  *p;
+
+    for (p = rows->types; p && *p; p += len + (p[len] == ',')) {
+        len = strcspn(p, ",");
+
+        if (vb_rows_type(rows, p, len) != VB_OK) {
+            return VB_ERROR;
+        }
+    }
+
+    return VB_OK;
+}
+
+
+static int
+vb_rows_type(vb_rows_t *rows, const char *p, size_t len)
+{
+    size_t        i, n;
+    vb_type_t     type;
+    vb_column_t  *column;
+
+    n = len;
+
+    while (n && p[n - 1] != '=') {
+        n--;
+    }
+
+    if (n < 2 || vb_type_find(p + n, len - n, &type) != VB_OK) {
+        snprintf(rows->error, sizeof(rows->error), "--types wants "
+                 "column=string|number|boolean|json, not \"%.*s\"",
+                 (int) vb_min(len, 100), p);
+        return VB_ERROR;
+    }
+
+    for (i = 0; i < rows->ncolumns; i++) {
+        column = &rows->columns[i];
+
+        if (column->role == VB_COLUMN_VARIABLE && column->name.len == n - 1
+            && memcmp(column->name.data, p, n - 1) == 0)
+        {
+            column->type = type;
+            return VB_OK;
+        }
+    }
+
+    snprintf(rows->error, sizeof(rows->error), "--types: %s has no variable "
+             "\"%.*s\"", rows->name, (int) vb_min(n - 1, 100), p);
+
+    return VB_ERROR;
+}
+
+
+int
+vb_rows_read(vb_rows_t *rows)
+{
+    int  rc;
+
+    if (rows->again) {
+        rows->again = 0;
+        return VB_OK;
+    }
+
+    vb_text_reset(&rows->to);
+    vb_text_reset(&rows->agent);
+    vb_text_reset(&rows->zone);
+    vb_text_reset(&rows->session);
+    vb_text_reset(&rows->members);
+    rows->invalid[0] = '\0';
+
+    if (rows->variables) {
+        vb_text_puts(&rows->members, rows->variables);
+    }
+
+    if (rows->jsonl) {
+        rc = vb_jsonl_read(rows);
+
+        if (rc == VB_OK) {
+            rows->chain = vb_rows_hash(rows->chain, rows->line.data,
+                                       rows->line.len);
+        }
+
+    } else {
+        rc = vb_csv_read(&rows->csv);
+
+        if (rc == VB_ERROR) {
+            snprintf(rows->error, sizeof(rows->error), "%s, line %llu: %s",
+                     rows->name, (unsigned long long) rows->csv.line,
+                     rows->csv.error);
+        }
+
+        if (rc == VB_OK) {
+            vb_rows_record(rows);
+        }
+    }
+
+    if (rc == VB_OK) {
+        rows->number++;
+    }
+
+    return rc;
+}
+
+
+static void
+vb_rows_record(vb_rows_t *rows)
+{
+    size_t        i;
+    vb_str_t     *field;
+    vb_column_t  *column;
+
+    for (i = 0; i < rows->csv.nfields; i++) {
+        field = &rows->csv.fields[i];
+        rows->chain = vb_rows_hash(rows->chain, field->data, field->len);
+    }
+
+    if (rows->csv.nfields != rows->ncolumns) {
+        snprintf(rows->invalid, sizeof(rows->invalid),
+                 "line %llu has %zu fields, the header has %zu",
+                 (unsigned long long) rows->csv.line, rows->csv.nfields,
+                 rows->ncolumns);
+        return;
+    }
+
+    for (i = 0; i < rows->ncolumns; i++) {
+        field = &rows->csv.fields[i];
+        column = &rows->columns[i];
+
+        switch (column->role) {
+
+        case VB_COLUMN_TO:
+            if (vb_rows_number(&rows->to, field) != VB_OK) {
+                snprintf(rows->invalid, sizeof(rows->invalid),
+                         "%s is no number in E.164 form such as +14155550123",
+                         column->name.data);
+            }
+
+            break;
+
+        case VB_COLUMN_AGENT:
+            vb_text_add(&rows->agent, field->data, field->len);
+            break;
+
+        case VB_COLUMN_ZONE:
+            vb_text_add(&rows->zone, field->data, field->len);
+            break;
+
+        case VB_COLUMN_SESSION:
+            vb_text_add(&rows->session, field->data, field->len);
+            break;
+
+        default:
+            vb_rows_variable(rows, column, field);
+        }
+    }
+}
+
+
+static void
+vb_rows_variable(vb_rows_t *rows, const vb_column_t *column,
+    const vb_str_t *value)
+{
+    const char  *why;
+
+    if (vb_variable_write(&rows->members, &column->name, value, column->type,
+                          &why)
+        != VB_OK)
+    {
+        snprintf(rows->invalid, sizeof(rows->invalid), "%.100s %s",
+                 column->name.data, why);
+    }
+}
+
+
+int
+vb_rows_number(vb_text_t *number, const vb_str_t *text)
+{
+    size_t  i;
+    u_char  c;
+
+    for (i = 0; i < text->len && number->len < 32; i++) {
+        c = text->data[i];
+
+        /* a no-break space is what spreadsheets group with */
+
+        if (c == 0xc2 && i + 1 < text->len && text->data[i + 1] == 0xa0) {
+            i++;
+            continue;
+        }
+
+        if (c != ' ' && c != '-' && c != '(' && c != ')' && c != '.'
+            && c != '/' && c != '\t')
+        {
+            vb_text_add(number, &c, 1);
+        }
+    }
+
+    return number->len && vb_is_e164(number->data, number->len)
+           ? VB_OK : VB_DECLINED;
+}
+
+
+/*
+ * FNV-1a, 64 bits, <http://www.isthe.com/chongo/tech/comp/fnv/>; with a byte
+ * behind each text that no text has, so that where one ends makes a difference
+ */
+
+static uint64_t
+vb_rows_hash(uint64_t hash, const u_char *data, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        hash = (hash ^ data[i]) * 1099511628211ULL;
+    }
+
+    return (hash ^ 0xff) * 1099511628211ULL;
+}
