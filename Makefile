@@ -73,7 +73,8 @@ $(BUILD)/configured-by: FORCE
 	@mkdir -p $(BUILD)
 	@echo '$(CONFIGURED_BY)' | cmp -s - $@ || echo '$(CONFIGURED_BY)' > $@
 
-$(BUILD)/nginx/objs/Makefile: config tools/configure $(BUILD)/configured-by \
+$(BUILD)/nginx/objs/Makefile: config config.make tools/configure \
+		$(BUILD)/configured-by \
 		$(wildcard $(NGINX_TREE)/src/core/nginx.h $(NGINX_TREE)/conf_flags)
 	@echo 'configuring for the nginx in $(NGINX_TREE)'
 	@CC='$(CC)' CFLAGS='$(CFLAGS)' LDFLAGS='$(LDFLAGS)' \

@@ -27,27 +27,32 @@ static void ngx_http_voicebridge_exit_process(ngx_cycle_t *cycle);
 
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_outbound_call = {
-    ngx_http_voicebridge_outbound_call_handler, 1, 0, 1, 0
+    ngx_http_voicebridge_outbound_call_handler, 1, 0, 1, 0, 0
 };
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_incoming_call = {
-    ngx_http_voicebridge_incoming_call_handler, 0, 0, 0, 0
+    ngx_http_voicebridge_incoming_call_handler, 0, 0, 0, 0, 0
 };
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_media_stream = {
-    ngx_http_voicebridge_media_stream_handler, 1, 1, 0, 0
+    ngx_http_voicebridge_media_stream_handler, 1, 1, 0, 0, 0
 };
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_call_status = {
-    ngx_http_voicebridge_call_status_handler, 1, 0, 0, 0
+    ngx_http_voicebridge_call_status_handler, 1, 0, 0, 0, 0
 };
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_metrics = {
-    ngx_http_voicebridge_metrics_handler, 0, 0, 0, 1
+    ngx_http_voicebridge_metrics_handler, 0, 0, 0, 1, 0
 };
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_calls = {
-    ngx_http_voicebridge_calls_handler, 0, 0, 0, 1
+    ngx_http_voicebridge_calls_handler, 0, 0, 0, 1, 0
+};
+
+
+static ngx_http_voicebridge_location_t  ngx_http_voicebridge_dashboard = {
+    ngx_http_voicebridge_dashboard_handler, 0, 0, 0, 1, 1
 };
 
 
@@ -140,6 +145,13 @@ static ngx_command_t  ngx_http_voicebridge_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       &ngx_http_voicebridge_calls },
+
+    { ngx_string("voicebridge_dashboard"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_voicebridge_handler_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      &ngx_http_voicebridge_dashboard },
 
     { ngx_string("voicebridge_twilio_account_sid"),
       NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
@@ -494,8 +506,13 @@ ngx_http_voicebridge_init(ngx_conf_t *cf)
 
     if (vmcf->views && vmcf->zone == NULL) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "no \"voicebridge_zone\": \"voicebridge_metrics\" and "
-                      "\"voicebridge_calls\" have nothing to show");
+                      "no \"voicebridge_zone\": \"voicebridge_metrics\", "
+                      "\"voicebridge_calls\" and \"voicebridge_dashboard\" "
+                      "have nothing to show");
+    }
+
+    if (vmcf->talks && ngx_http_voicebridge_dashboard_init(cf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     if (vmcf->zone == NULL) {

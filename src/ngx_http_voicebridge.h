@@ -50,11 +50,14 @@ typedef struct {
     unsigned                    views:1;   /* some location shows the zone */
     unsigned                    sessions:1;    /* some location keeps answers
                                                   by session_id */
+    unsigned                    talks:1;   /* some location shows who speaks */
     unsigned                    production:1;  /* ENVIRONMENT=production */
     unsigned                    resolver_done:1;
     ngx_str_t                   host;      /* the environment's HOST */
     ngx_str_t                   ca_file;   /* its SSL_CERT_FILE, for libcurl */
     ngx_resolver_t             *resolver;  /* the system's name servers */
+    ngx_str_t                   dashboard_etag;    /* its page's headers */
+    ngx_str_t                   dashboard_csp;
 } ngx_http_voicebridge_main_conf_t;
 
 
@@ -65,6 +68,7 @@ typedef struct {
     unsigned                    streams:1; /* an upstream, filters */
     unsigned                    keys:1;    /* an API: keys, errors in JSON */
     unsigned                    views:1;   /* shows what is in the zone */
+    unsigned                    talks:1;   /* shows who speaks */
 } ngx_http_voicebridge_location_t;
 
 

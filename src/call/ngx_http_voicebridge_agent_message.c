@@ -281,6 +281,14 @@ ngx_http_voicebridge_agent_said(ngx_http_voicebridge_call_t *call,
     ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
                   "call %V: %s: %V", &call->ctx->call_sid, who,
                   &m->text.text);
+
+    ngx_http_voicebridge_speech_turn(call,
+                       m->type == VB_AGENT_USER_TRANSCRIPT
+                       ? NGX_HTTP_VOICEBRIDGE_CALLER
+                       : m->type == VB_AGENT_RESPONSE
+                       ? NGX_HTTP_VOICEBRIDGE_AGENT
+                       : NGX_HTTP_VOICEBRIDGE_CORRECTION,
+                       &m->text.text);
 }
 
 

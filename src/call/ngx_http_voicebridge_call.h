@@ -8,6 +8,7 @@
  *   _media.c  audio, both ways
  *   _end.c    the one way out
  *   _report.c what operators see of it; _transcript.c what is said
+ *   _speech.c who speaks
  */
 
 
@@ -20,7 +21,9 @@
 #include <ngx_http_voicebridge_fetch.h>
 #include <ngx_http_voicebridge_leg.h>
 #include <ngx_http_voicebridge_stats.h>
+#include <ngx_http_voicebridge_talk.h>
 
+#include <vb_activity.h>
 #include <vb_agent_init.h>
 #include <vb_agent_message.h>
 #include <vb_transcoder.h>
@@ -164,7 +167,12 @@ typedef struct {
                                                       while not answered */
 
     ngx_http_voicebridge_stats_t       stats;
+    ngx_http_voicebridge_talk_t        talk;
+    vb_activity_t                      activity;   /* of the caller */
+    uint32_t                           speaking_since; /* the agent, ms since
+                                                          accepted */
 
+    unsigned                           speaking:1; /* the agent is heard */
     unsigned                           exiting:1;  /* handoff is set */
     unsigned                           retried:1;
     unsigned                           answering:1;    /* heard is set */
@@ -334,6 +342,25 @@ void ngx_http_voicebridge_transcript(ngx_http_voicebridge_call_t *call,
 
 /* nothing more will be said */
 void ngx_http_voicebridge_transcript_end(ngx_http_voicebridge_call_t *call);
+
+
+/* _speech.c: where there is a dashboard, and nothing otherwise */
+
+/* the call's SIDs are known */
+void ngx_http_voicebridge_speech_begin(ngx_http_voicebridge_call_t *call);
+
+/* a frame of the caller, mu-law; before a frame of the agent is queued; after
+ * Twilio's queue was emptied */
+void ngx_http_voicebridge_speech_caller(ngx_http_voicebridge_call_t *call,
+    u_char *ulaw, size_t len);
+void ngx_http_voicebridge_speech_agent(ngx_http_voicebridge_call_t *call);
+void ngx_http_voicebridge_speech_clear(ngx_http_voicebridge_call_t *call);
+
+/* what was said, fit for a log line */
+void ngx_http_voicebridge_speech_turn(ngx_http_voicebridge_call_t *call,
+    ngx_http_voicebridge_who_t who, ngx_str_t *text);
+
+void ngx_http_voicebridge_speech_end(ngx_http_voicebridge_call_t *call);
 
 
 #define ngx_http_voicebridge_call_log(call)  ((call)->request->connection->log)

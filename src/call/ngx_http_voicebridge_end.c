@@ -263,6 +263,7 @@ ngx_http_voicebridge_end_account(ngx_http_voicebridge_call_t *call)
 
     ngx_http_voicebridge_transcript_end(call);
     ngx_http_voicebridge_report(call);
+    ngx_http_voicebridge_speech_end(call);
 }
 
 

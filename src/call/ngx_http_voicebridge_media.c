@@ -49,6 +49,8 @@ ngx_http_voicebridge_media_uplink(ngx_http_voicebridge_call_t *call,
 
     call->caller_bytes += len;
 
+    ngx_http_voicebridge_speech_caller(call, base64->data, len);
+
     if (call->state != NGX_HTTP_VOICEBRIDGE_LIVE
         || call->conf->uplink_frame
         || call->early_last != call->early_pos
@@ -190,6 +192,8 @@ ngx_http_voicebridge_media_clear(ngx_http_voicebridge_call_t *call)
 
     call->speech.len = 0;
     call->played = ngx_current_msec;
+
+    ngx_http_voicebridge_speech_clear(call);
 
     ngx_http_voicebridge_leg_drop(&call->phone);
 
@@ -340,6 +344,8 @@ ngx_http_voicebridge_media_to_phone(ngx_http_voicebridge_call_t *call,
     }
 
     call->agent_bytes += len;
+
+    ngx_http_voicebridge_speech_agent(call);
 
     /* Twilio plays what it has without a pause: 8 bytes a millisecond */
 

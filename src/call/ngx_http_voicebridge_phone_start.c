@@ -112,6 +112,8 @@ ngx_http_voicebridge_phone_start(ngx_http_voicebridge_call_t *call,
                   "call %V: Media stream started, stream %V, %V",
                   &ctx->call_sid, &ctx->stream_sid, &ctx->direction);
 
+    ngx_http_voicebridge_speech_begin(call);
+
     call->connecting = ngx_current_msec;
 
     ngx_http_voicebridge_agent_connect(call);

@@ -18,6 +18,7 @@ ngx_int_t ngx_http_voicebridge_media_stream_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_voicebridge_call_status_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_voicebridge_metrics_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_voicebridge_calls_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_voicebridge_dashboard_handler(ngx_http_request_t *r);
 
 
 /* r's context, made when it is not there yet; NULL without memory */
@@ -34,6 +35,11 @@ void ngx_http_voicebridge_add_error_filter(void);
 /* counts requests that never become calls, when they are logged; a
  * postconfiguration hook, for where there is a zone */
 ngx_int_t ngx_http_voicebridge_add_log_handler(ngx_conf_t *cf);
+
+
+/* makes the headers of the dashboard's page; a postconfiguration hook, for
+ * where there is one */
+ngx_int_t ngx_http_voicebridge_dashboard_init(ngx_conf_t *cf);
 
 
 /*

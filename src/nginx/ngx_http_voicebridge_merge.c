@@ -365,6 +365,10 @@ ngx_http_voicebridge_merge_location(ngx_conf_t *cf,
         vmcf->views = 1;
     }
 
+    if (conf->location->talks) {
+        vmcf->talks = 1;
+    }
+
     if (conf->location->keys
         && conf->idempotency == NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_SESSION)
     {

@@ -43,6 +43,9 @@ typedef struct {
     /* NULL until there is a first answer to keep */
     ngx_http_voicebridge_idempotency_sh_t  *idempotency;
 
+    /* NULL where no dashboard is, or there was no room for it */
+    ngx_http_voicebridge_talk_sh_t   *talk;
+
     ngx_http_voicebridge_nonce_t     *nonces;
     ngx_uint_t                        nnonces;
 
@@ -56,6 +59,7 @@ typedef struct {
 typedef struct {
     ngx_http_voicebridge_zone_sh_t   *sh;
     ngx_slab_pool_t                  *shpool;
+    ngx_http_voicebridge_main_conf_t *vmcf;
 } ngx_http_voicebridge_zone_ctx_t;
 
 
@@ -63,6 +67,7 @@ static ngx_int_t ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_int_t ngx_http_voicebridge_zone_create(ngx_slab_pool_t *shpool,
     ngx_http_voicebridge_zone_sh_t *sh);
+static void ngx_http_voicebridge_zone_add_talk(ngx_shm_zone_t *shm_zone);
 static void ngx_http_voicebridge_zone_redo(ngx_http_voicebridge_zone_sh_t *sh);
 static ngx_uint_t ngx_http_voicebridge_nonce_use(
     ngx_http_voicebridge_zone_sh_t *sh, u_char *nonce, uint32_t expires,
@@ -128,6 +133,7 @@ ngx_http_voicebridge_zone_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     vmcf->zone->init = ngx_http_voicebridge_init_zone;
     vmcf->zone->data = ctx;
+    ctx->vmcf = vmcf;
 
     return NGX_CONF_OK;
 }
@@ -147,6 +153,8 @@ ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     if (octx) {
         ctx->sh = octx->sh;
         ctx->shpool = octx->shpool;
+
+        ngx_http_voicebridge_zone_add_talk(shm_zone);
 
         return NGX_OK;
     }
@@ -181,7 +189,38 @@ ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
     ctx->shpool->log_nomem = 0;
 
-    return ngx_http_voicebridge_zone_create(ctx->shpool, sh);
+    if (ngx_http_voicebridge_zone_create(ctx->shpool, sh) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_voicebridge_zone_add_talk(shm_zone);
+
+    return NGX_OK;
+}
+
+
+/* half of what is free, with the first configuration that has a dashboard */
+
+static void
+ngx_http_voicebridge_zone_add_talk(ngx_shm_zone_t *shm_zone)
+{
+    ngx_http_voicebridge_zone_ctx_t  *ctx;
+
+    ctx = shm_zone->data;
+
+    if (!ctx->vmcf->talks || ctx->sh->talk) {
+        return;
+    }
+
+    ctx->sh->talk = ngx_http_voicebridge_talk_create(ctx->shpool,
+                                     ctx->shpool->pfree * ngx_pagesize / 2);
+
+    if (ctx->sh->talk == NULL || ctx->sh->talk->n == 0) {
+        ngx_log_error(NGX_LOG_WARN, shm_zone->shm.log, 0,
+                      "voicebridge_zone \"%V\" has no room for what "
+                      "\"voicebridge_dashboard\" shows of who speaks: make "
+                      "it larger", &shm_zone->shm.name);
+    }
 }
 
 
@@ -236,6 +275,17 @@ ngx_http_voicebridge_zone_idempotency(ngx_shm_zone_t *zone)
     ctx = zone->data;
 
     return &ctx->sh->idempotency;
+}
+
+
+ngx_http_voicebridge_talk_sh_t *
+ngx_http_voicebridge_zone_talk(ngx_shm_zone_t *zone)
+{
+    ngx_http_voicebridge_zone_ctx_t  *ctx;
+
+    ctx = zone->data;
+
+    return ctx->sh->talk;
 }
 
 

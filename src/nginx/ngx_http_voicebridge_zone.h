@@ -12,6 +12,7 @@
 #include <ngx_http_voicebridge.h>
 #include <ngx_http_voicebridge_idempotency.h>
 #include <ngx_http_voicebridge_stats.h>
+#include <ngx_http_voicebridge_talk.h>
 
 
 /* most that one change of the zone can store at once */
@@ -54,6 +55,10 @@ ngx_http_voicebridge_stats_sh_t *ngx_http_voicebridge_zone_stats(
 
 /* where the table of kept answers is, NULL until there is one to keep */
 ngx_http_voicebridge_idempotency_sh_t **ngx_http_voicebridge_zone_idempotency(
+    ngx_shm_zone_t *zone);
+
+/* the root of who speaks and what is said; NULL where there is none */
+ngx_http_voicebridge_talk_sh_t *ngx_http_voicebridge_zone_talk(
     ngx_shm_zone_t *zone);
 
 
