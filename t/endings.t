@@ -903,7 +903,7 @@ each => 1
     $TEST_NGINX_VOICEBRIDGE
     voicebridge_elevenlabs_auth none;
     voicebridge_fallback_twiml $arg_twiml;
-    voicebridge_twilio_timeout 300ms;
+    voicebridge_twilio_timeout 1500ms;
 
     location = /twilio/media-stream {
         voicebridge_media_stream;

@@ -387,7 +387,7 @@ qr/exited on signal 9/
 
 === a zone that is full
 --- http_config
-    voicebridge_zone voicebridge:64k;
+    voicebridge_zone voicebridge:128k;
 --- config
     $TEST_NGINX_VOICEBRIDGE
 

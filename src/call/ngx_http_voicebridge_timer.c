@@ -215,6 +215,12 @@ ngx_http_voicebridge_call_deadlines(ngx_http_voicebridge_call_t *call)
 
     if (ngx_http_voicebridge_call_phone_paused(call)) {
         call->phone.last_read = ngx_current_msec;
+
+        /* but it may be gone, which not all event methods tell */
+
+        if (ngx_http_voicebridge_leg_left(&call->phone)) {
+            call->phone.connection->read->pending_eof = 1;
+        }
     }
 
     if (ngx_http_voicebridge_over(call->phone.last_read

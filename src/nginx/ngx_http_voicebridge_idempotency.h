@@ -51,8 +51,8 @@ ngx_int_t ngx_http_voicebridge_idempotency_find(ngx_shm_zone_t *zone,
  * seconds for which it is kept.  NGX_OK; NGX_AGAIN: another worker has had
  * it meanwhile; NGX_DECLINED: the zone has no room.
  *
- * Of a zone these take the half at most: the other one is for tokens and
- * calls.
+ * They take what is free in the zone when the first one comes, about a third
+ * of it: the rest is made for tokens and calls.
  */
 ngx_int_t ngx_http_voicebridge_idempotency_reserve(ngx_shm_zone_t *zone,
     ngx_http_voicebridge_idempotency_t *id, size_t size, time_t wait,

@@ -126,6 +126,34 @@ ngx_http_voicebridge_leg_read(ngx_http_voicebridge_leg_t *leg)
 }
 
 
+ngx_uint_t
+ngx_http_voicebridge_leg_left(ngx_http_voicebridge_leg_t *leg)
+{
+#if (NGX_HAVE_TCP_INFO && NGX_LINUX)
+
+    socklen_t        len;
+    struct tcp_info  info;
+
+    len = sizeof(struct tcp_info);
+
+    if (getsockopt(leg->connection->fd, IPPROTO_TCP, TCP_INFO, &info, &len)
+        == -1)
+    {
+        /* not over TCP */
+
+        return 0;
+    }
+
+    return info.tcpi_state == TCP_CLOSE_WAIT || info.tcpi_state == TCP_CLOSE;
+
+#else
+
+    return 0;
+
+#endif
+}
+
+
 ngx_int_t
 ngx_http_voicebridge_leg_next(ngx_http_voicebridge_leg_t *leg,
     vb_ws_event_t *ev)

@@ -75,6 +75,12 @@ ngx_int_t ngx_http_voicebridge_leg_preread(ngx_http_voicebridge_leg_t *leg,
 ngx_int_t ngx_http_voicebridge_leg_read(ngx_http_voicebridge_leg_t *leg);
 
 /*
+ * Whether the peer has ended its side, or all of the connection, behind bytes
+ * that were not read yet: for event methods that do not tell.
+ */
+ngx_uint_t ngx_http_voicebridge_leg_left(ngx_http_voicebridge_leg_t *leg);
+
+/*
  * The next message or control frame that was read: NGX_OK, NGX_AGAIN, or
  * NGX_ERROR for a violation (leg->reader.status and .error).
  */

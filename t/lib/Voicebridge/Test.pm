@@ -123,7 +123,13 @@ sub phone {
 }
 
 
+# the master writes it after nginx, as a command, has ended
+
 sub nginx_pid {
+    my $deadline = deadline_after();
+
+    sleep 0.01 until -s $Test::Nginx::Util::PidFile || time() > $deadline;
+
     return Test::Nginx::Util::get_pid_from_pidfile('nginx_pid');
 }
 
