@@ -145,11 +145,13 @@ vb_api_scan_unit(vb_api_scan_t *s)
 int
 vb_api_is_text(const vb_str_t *s)
 {
-    u_char  *p, *end;
+    size_t   i;
+    u_char  *p;
 
-    end = s->data + s->len;
+    /* one that is absent has no data */
+    for (i = 0; i < s->len; i++) {
 
-    for (p = s->data; p < end; p++) {
+        p = &s->data[i];
 
         if (*p < 0x20 || *p == 0x7f
             || (*p == 0xc2 && p[1] < 0xa0)
