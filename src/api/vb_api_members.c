@@ -132,6 +132,7 @@ vb_api_check_types(vb_api_values_t *v)
         m = &vb_api_members[i];
 
         if (v->type[i] == VB_JSON_ABSENT || v->type[i] == VB_JSON_NULL) {
+            v->text[i].data = v->buf[i];
             v->text[i].len = 0;
             continue;
         }
