@@ -31,7 +31,7 @@ static ngx_http_voicebridge_location_t  ngx_http_voicebridge_outbound_call = {
 };
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_incoming_call = {
-    ngx_http_voicebridge_incoming_call_handler, 0, 0, 0, 0, 0
+    ngx_http_voicebridge_incoming_call_handler, 1, 0, 0, 0, 0
 };
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_media_stream = {
@@ -82,6 +82,19 @@ static ngx_conf_enum_t  ngx_http_voicebridge_idempotency[] = {
     { ngx_string("off"), NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_OFF },
     { ngx_string("header"), NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_HEADER },
     { ngx_string("session_id"), NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_SESSION },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_post_t  ngx_http_voicebridge_lookup_timeout = {
+    ngx_http_voicebridge_lookup_timeout_post
+};
+
+
+static ngx_conf_enum_t  ngx_http_voicebridge_lookup_failure[] = {
+    { ngx_string("continue"), NGX_HTTP_VOICEBRIDGE_LOOKUP_CONTINUE },
+    { ngx_string("reject"), NGX_HTTP_VOICEBRIDGE_LOOKUP_REJECT },
+    { ngx_string("fallback"), NGX_HTTP_VOICEBRIDGE_LOOKUP_FALLBACK },
     { ngx_null_string, 0 }
 };
 
@@ -313,6 +326,34 @@ static ngx_command_t  ngx_http_voicebridge_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_voicebridge_loc_conf_t, branch_id),
       NULL },
+
+    { ngx_string("voicebridge_caller_lookup"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_voicebridge_caller_lookup_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, caller_lookup),
+      NULL },
+
+    { ngx_string("voicebridge_caller_lookup_header"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE2,
+      ngx_http_voicebridge_caller_header_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("voicebridge_caller_lookup_timeout"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, caller_lookup_timeout),
+      &ngx_http_voicebridge_lookup_timeout },
+
+    { ngx_string("voicebridge_caller_lookup_failure"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, caller_lookup_failure),
+      &ngx_http_voicebridge_lookup_failure },
 
     { ngx_string("voicebridge_public_url"),
       NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <vb_agent_client.h>
 #include <vb_agent_init.h>
+#include <vb_agent_lookup.h>
 #include <vb_agent_message.h>
 #include <vb_utf8.h>
 #include <yajl_oracle.h>
@@ -230,6 +231,45 @@ fuzz_client(const vb_str_t *text)
 }
 
 
+/* a webhook's answer: what is taken is fit for an agent and to travel */
+
+static void
+fuzz_lookup(const vb_str_t *text)
+{
+    char                   error[64];
+    u_char                *buf;
+    vb_str_t               name, client;
+    const char            *why;
+    vb_agent_looked_up_t   found;
+
+    buf = malloc(vb_agent_lookup_room(text->len));
+
+    if (vb_agent_lookup_parse(&found, text, buf, error, sizeof(error))
+        != VB_OK)
+    {
+        fuzz_assert(error[0]);
+        free(buf);
+        return;
+    }
+
+    fuzz_assert(found.dynamic_variables.len == 0
+                || vb_agent_variables_check(&found.dynamic_variables, &name,
+                                            &why)
+                   == VB_OK);
+
+    client.len = vb_agent_client_write(NULL, &found.client);
+    client.data = malloc(client.len ? client.len : 1);
+
+    fuzz_assert(vb_agent_client_write(client.data, &found.client)
+                == client.len);
+    fuzz_assert(client.len == 0
+                || vb_agent_client_check(&client, &why) == VB_OK);
+
+    free(client.data);
+    free(buf);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -246,6 +286,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_answers(&text);
     fuzz_init(&text);
     fuzz_client(&text);
+    fuzz_lookup(&text);
 
     fuzz_assert(size == 0 || memcmp(text.data, data, size) == 0);
 

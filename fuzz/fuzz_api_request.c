@@ -147,7 +147,8 @@ fuzz_good(const vb_str_t *body, vb_api_request_t *request)
     const char      *error;
     vb_json_value_t  v[FUZZ_FIELDS];
 
-    fuzz_assert(vb_json_select(body, fields, FUZZ_FIELDS, v, &error, &offset) == VB_OK);
+    fuzz_assert(vb_json_select(body, fields, FUZZ_FIELDS, v, &error, &offset)
+                == VB_OK);
     fuzz_assert(fuzz_is_utf8(body));
 
     fuzz_string(&v[0], &request->agent_id);

@@ -26,6 +26,11 @@
 #define NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_HEADER   1
 #define NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_SESSION  2
 
+/* when a caller could not be looked up */
+#define NGX_HTTP_VOICEBRIDGE_LOOKUP_CONTINUE  0
+#define NGX_HTTP_VOICEBRIDGE_LOOKUP_REJECT    1
+#define NGX_HTTP_VOICEBRIDGE_LOOKUP_FALLBACK  2
+
 /* RFC 9110, section 15.5.21; core has no name for it */
 #define NGX_HTTP_VOICEBRIDGE_UNPROCESSABLE  422
 
@@ -72,6 +77,13 @@ typedef struct {
 } ngx_http_voicebridge_location_t;
 
 
+/* a header of a request that is sent */
+typedef struct {
+    ngx_str_t                   name;
+    ngx_http_complex_value_t   *value;
+} ngx_http_voicebridge_header_conf_t;
+
+
 typedef struct {
     /* the agent's leg; only ssl, timeouts, next_upstream are the user's */
     ngx_http_upstream_conf_t    upstream;
@@ -98,6 +110,12 @@ typedef struct {
     ngx_uint_t                  record;            /* vb_twilio_record_t */
     ngx_uint_t                  machine_detection; /* vb_twilio_detection_t */
     vb_twilio_answered_t        answered_by;
+
+    /* who is asked about somebody who calls; an empty URL: nobody */
+    ngx_http_complex_value_t   *caller_lookup;
+    ngx_array_t                *caller_lookup_headers;
+    ngx_msec_t                  caller_lookup_timeout;
+    ngx_uint_t                  caller_lookup_failure;
 
     ngx_http_voicebridge_url_t *twilio_api_url;
     ngx_http_voicebridge_url_t *elevenlabs_url;
@@ -174,6 +192,10 @@ extern ngx_module_t  ngx_http_voicebridge_module;
  */
 ngx_int_t ngx_http_voicebridge_value(ngx_http_request_t *r,
     ngx_http_complex_value_t *cv, ngx_str_t *value);
+
+/* whether a URL is http or https, with a host, and has no space or control
+ * character */
+ngx_uint_t ngx_http_voicebridge_is_url(ngx_str_t *url);
 
 
 #endif /* _NGX_HTTP_VOICEBRIDGE_H_INCLUDED_ */

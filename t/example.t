@@ -11,12 +11,15 @@ use lib "$RealBin/../sim/lib";
 use Cwd qw( abs_path );
 use File::Path qw( make_path );
 use HTTP::Tiny;
+use IO::Select;
+use IO::Socket::IP;
 use Mojo::File qw( path );
 use Mojo::JSON qw( decode_json encode_json );
 use Mojo::Util qw( encode );
 use Test::More;
 use Time::HiRes qw( sleep time );
 use Voicebridge::Certificates qw( certificate );
+use Voicebridge::Phone ();
 use Voicebridge::Sim::Config qw( adapt );
 use Voicebridge::Sim::Process;
 use Voicebridge::Test ();
@@ -133,6 +136,10 @@ my $conf = adapt(path("$root/nginx.conf.example")->slurp, {
 $conf =~ s/^(\s*voicebridge_agent)\s+[^;]+;/$1 agent_inbound;/m
     or die "no voicebridge_agent in nginx.conf.example\n";
 
+# as few as can be opened here
+$conf =~ s/^(\s*limit_conn calls) 1000;/$1 2;/m
+    or die "no limit_conn in nginx.conf.example\n";
+
 write_file("$dir/nginx.conf", $conf);
 
 my $nginx = Voicebridge::Sim::Process->start('nginx', [
@@ -205,11 +212,56 @@ wait_for('end of its conversation', $elevenlabs,
 is +(events_of(elevenlabs => 'conversation'))[-1]{agent_id}, 'agent_inbound',
    'with the agent of the configuration';
 
+# the limits: who is not called is refused, and who asks too often as well
+
+sub ask ($to) {
+    return HTTP::Tiny->new(timeout => 20 * $FACTOR)->post(
+        "http://127.0.0.1:$port/twilio/outbound-call",
+        { headers => { 'X-API-Key' => $key },
+          content => '{"agent_id": "a", "metadata": {"to_number": "'
+                     . $to . '"}}' });
+}
+
+my $denied = ask('+14155550199');
+
+is $denied->{status}, 403, 'a number that does not want to be called';
+is decode_json($denied->{content})->{detail},
+   'this number has asked not to be called', 'is not called';
+is ask('+19005550100')->{status}, 403, 'nor one that costs too much';
+
+# all at once, and nobody waits for those that have to wait
+my @asking = map {
+    my $sock = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $port)
+        or die "connect: $@\n";
+    my $body = '{"agent_id": "a", "metadata": {"to_number": "+14155550199"}}';
+
+    print $sock "POST /twilio/outbound-call HTTP/1.1\r\nHost: localhost\r\n"
+                . "X-API-Key: $key\r\nContent-Length: ${\length $body}\r\n"
+                . "\r\n$body";
+    $sock;
+} 1 .. 12;
+
+# those that have to wait say nothing yet
+my @refused = grep { /^HTTP\S+ 429 / } map { scalar readline $_ }
+              grep { IO::Select->new($_)->can_read(0.5 * $FACTOR) } @asking;
+
+cmp_ok scalar @refused, '>', 0, 'who asks too often is told so';
+close $_ for @asking;
+
+my @phones = map { Voicebridge::Phone->new(port => $port, auth_token =>
+                       $ENV{TWILIO_AUTH_TOKEN})->open } 1 .. 3;
+
+is join(' ', map { $_->handshake } @phones), '101 101 503',
+   'no more calls at a time than there may be';
+
+$_->disconnect for @phones;
+
 is $twilio->stop, 0, 'Twilio has no warnings';
 is $elevenlabs->stop, 0, 'nor has ElevenLabs';
 is $nginx->stop('QUIT', 'TERM', 'KILL'), 0, 'nginx ends';
 
-is join('', grep { /\[(?:error|crit|alert|emerg)\]/ && !/setrlimit/ }
+is join('', grep { /\[(?:error|crit|alert|emerg)\]/
+                   && !/setrlimit|limiting/ }
             map { "$_\n" } split /\n/, path("$dir/error.log")->slurp),
    '', 'and logged no errors';
 

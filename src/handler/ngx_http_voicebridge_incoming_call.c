@@ -5,7 +5,7 @@
  */
 
 
-#include <ngx_http_voicebridge_webhook.h>
+#include <ngx_http_voicebridge_incoming.h>
 #include <vb_twiml.h>
 
 
@@ -35,12 +35,8 @@ static ngx_int_t
 ngx_http_voicebridge_incoming_call(ngx_http_request_t *r,
     vb_form_field_t *fields, ngx_uint_t n)
 {
-    ngx_int_t                         rc;
-    ngx_str_t                         twiml, variables;
     ngx_http_voicebridge_ctx_t       *ctx;
     ngx_http_voicebridge_loc_conf_t  *vlcf;
-
-    static ngx_str_t  type = ngx_string("text/xml");
 
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
 
@@ -59,25 +55,64 @@ ngx_http_voicebridge_incoming_call(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_voicebridge_incoming_log(r, ctx) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    return ngx_http_voicebridge_caller_lookup(r);
+}
+
+
+ngx_int_t
+ngx_http_voicebridge_incoming_answer(ngx_http_request_t *r,
+    vb_agent_looked_up_t *found)
+{
+    ngx_int_t                    rc;
+    ngx_str_t                    twiml, variables, agent_id;
+    ngx_http_voicebridge_ctx_t  *ctx;
+
+    static ngx_str_t  type = ngx_string("text/xml");
+
+    ctx = ngx_http_voicebridge_ctx(r);
+
+    ngx_str_null(&variables);
+    agent_id = ctx->agent_id;
+
+    if (found) {
+        variables = found->dynamic_variables;
+
+        if (found->agent_id.len) {
+            ctx->agent_id.len = found->agent_id.len;
+            ctx->agent_id.data = ngx_pstrdup(r->pool, &found->agent_id);
+
+            if (ctx->agent_id.data == NULL) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+        }
     }
 
-    if (ngx_http_voicebridge_session_id(r, &ctx->session_id) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (ngx_http_voicebridge_client_data(r, NULL, &ctx->client_data)
+    if (ngx_http_voicebridge_client_data(r, found ? &found->client : NULL,
+                                         &ctx->client_data)
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_str_null(&variables);
+    if (ctx->session_id.len == 0
+        && ngx_http_voicebridge_session_id(r, &ctx->session_id) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     rc = ngx_http_voicebridge_twiml(r, ctx, &variables, VB_TWIML_MAX_WEBHOOK,
                                     &twiml);
+
+    if (rc == NGX_DECLINED && found) {
+        ctx->agent_id = agent_id;
+        return NGX_DECLINED;
+    }
+
     if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_voicebridge_incoming_log(r, ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -135,10 +135,15 @@ void
 ngx_http_voicebridge_webhook_run(ngx_http_request_t *r,
     ngx_http_voicebridge_webhook_pt handler)
 {
+    ngx_int_t  rc;
+
     r->connection->log->action = "answering a webhook";
 
-    ngx_http_finalize_request(r,
-                              ngx_http_voicebridge_webhook_handle(r, handler));
+    rc = ngx_http_voicebridge_webhook_handle(r, handler);
+
+    if (rc != NGX_AGAIN) {
+        ngx_http_finalize_request(r, rc);
+    }
 }
 
 

@@ -14,7 +14,7 @@
 
 
 /* answers a webhook whose fields are known to be Twilio's; returns what to
- * finalize the request with */
+ * finalize the request with, or NGX_AGAIN: it will do so itself later */
 typedef ngx_int_t (*ngx_http_voicebridge_webhook_pt)(ngx_http_request_t *r,
     vb_form_field_t *fields, ngx_uint_t n);
 

@@ -58,6 +58,14 @@ char *ngx_http_voicebridge_override_slot(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_voicebridge_send_digits_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
+/* caller_lookup: a URL that may hold variables, or off */
+char *ngx_http_voicebridge_caller_lookup_slot(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+
+/* caller_lookup_headers: a name and a secret; may repeat */
+char *ngx_http_voicebridge_caller_header_slot(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+
 /* ssl_trusted_certificate: a PEM file that can be loaded */
 char *ngx_http_voicebridge_certificate_slot(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
@@ -67,6 +75,8 @@ char *ngx_http_voicebridge_certificate_slot(ngx_conf_t *cf,
 char *ngx_http_voicebridge_path_post(ngx_conf_t *cf, void *post, void *data);
 char *ngx_http_voicebridge_msec_post(ngx_conf_t *cf, void *post, void *data);
 char *ngx_http_voicebridge_sec_post(ngx_conf_t *cf, void *post, void *data);
+char *ngx_http_voicebridge_lookup_timeout_post(ngx_conf_t *cf, void *post,
+    void *data);
 char *ngx_http_voicebridge_ring_timeout_post(ngx_conf_t *cf, void *post,
     void *data);
 char *ngx_http_voicebridge_size_post(ngx_conf_t *cf, void *post, void *data);

@@ -30,6 +30,8 @@ static ngx_int_t ngx_http_voicebridge_fetch_prepare(
     ngx_http_voicebridge_fetch_t *f);
 static CURLcode ngx_http_voicebridge_fetch_request(
     ngx_http_voicebridge_fetch_t *f, CURL *easy);
+static ngx_int_t ngx_http_voicebridge_fetch_headers(
+    ngx_http_voicebridge_fetch_t *f, ngx_http_voicebridge_job_t *job);
 static CURLcode ngx_http_voicebridge_fetch_policy(
     ngx_http_voicebridge_fetch_t *f, CURL *easy);
 static CURLcode ngx_http_voicebridge_fetch_trust(
@@ -271,7 +273,7 @@ ngx_http_voicebridge_fetch_prepare(ngx_http_voicebridge_fetch_t *f)
 static CURLcode
 ngx_http_voicebridge_fetch_request(ngx_http_voicebridge_fetch_t *f, CURL *easy)
 {
-    char                        *url, *user, *password, *header;
+    char                        *url, *user, *password;
     ngx_http_voicebridge_job_t  *job;
 
     job = f->priv;
@@ -279,9 +281,8 @@ ngx_http_voicebridge_fetch_request(ngx_http_voicebridge_fetch_t *f, CURL *easy)
     url = ngx_http_voicebridge_fetch_text(f, &f->url);
     user = ngx_http_voicebridge_fetch_text(f, &f->user);
     password = ngx_http_voicebridge_fetch_text(f, &f->password);
-    header = ngx_http_voicebridge_fetch_text(f, &f->header);
 
-    if (url == NULL || user == NULL || password == NULL || header == NULL) {
+    if (url == NULL || user == NULL || password == NULL) {
         return CURLE_OUT_OF_MEMORY;
     }
 
@@ -294,12 +295,11 @@ ngx_http_voicebridge_fetch_request(ngx_http_voicebridge_fetch_t *f, CURL *easy)
         ngx_http_voicebridge_setopt(easy, CURLOPT_PASSWORD, password);
     }
 
-    if (f->header.len) {
-        job->headers = curl_slist_append(NULL, header);
-        if (job->headers == NULL) {
-            return CURLE_OUT_OF_MEMORY;
-        }
+    if (ngx_http_voicebridge_fetch_headers(f, job) != NGX_OK) {
+        return CURLE_OUT_OF_MEMORY;
+    }
 
+    if (job->headers) {
         ngx_http_voicebridge_setopt(easy, CURLOPT_HTTPHEADER, job->headers);
     }
 
@@ -308,6 +308,9 @@ ngx_http_voicebridge_fetch_request(ngx_http_voicebridge_fetch_t *f, CURL *easy)
                                     (curl_off_t) f->body.len);
         ngx_http_voicebridge_setopt(easy, CURLOPT_COPYPOSTFIELDS,
                                     (char *) f->body.data);
+    }
+
+    if (f->body.len && !f->repeatable) {
 
         /*
          * When a connection that was kept from another request breaks,
@@ -327,6 +330,33 @@ ngx_http_voicebridge_fetch_request(ngx_http_voicebridge_fetch_t *f, CURL *easy)
     ngx_http_voicebridge_setopt(easy, CURLOPT_WRITEDATA, job);
 
     return CURLE_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_fetch_headers(ngx_http_voicebridge_fetch_t *f,
+    ngx_http_voicebridge_job_t *job)
+{
+    char               *text, *line, *rest;
+    struct curl_slist  *list;
+
+    text = ngx_http_voicebridge_fetch_text(f, &f->header);
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (line = strtok_r(text, "\n", &rest); line;
+         line = strtok_r(NULL, "\n", &rest))
+    {
+        list = curl_slist_append(job->headers, line);
+        if (list == NULL) {
+            return NGX_ERROR;
+        }
+
+        job->headers = list;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -26,9 +26,14 @@ struct ngx_http_voicebridge_fetch_s {
     ngx_str_t                      url;
     ngx_str_t                      user;       /* with password: HTTP Basic */
     ngx_str_t                      password;
-    ngx_str_t                      header;     /* one "Name: value", or empty */
-    ngx_str_t                      body;       /* a form to POST; empty: GET */
+    ngx_str_t                      header;     /* "Name: value", an LF between
+                                                  several, or empty */
+    ngx_str_t                      body;       /* to POST, a form where no
+                                                  header says what it is;
+                                                  empty: GET */
     ngx_msec_t                     timeout;    /* of the whole request */
+    unsigned                       repeatable:1;   /* a POST that may be sent
+                                                      twice */
     ngx_flag_t                     ssl_verify;
     ngx_str_t                      trusted_certificate;  /* empty: system's */
 

@@ -95,6 +95,8 @@ ngx_http_voicebridge_create_loc_conf(ngx_conf_t *cf)
     conf->idempotency = NGX_CONF_UNSET_UINT;
     conf->idempotency_lifetime = NGX_CONF_UNSET;
     conf->ring_timeout = NGX_CONF_UNSET;
+    conf->caller_lookup_timeout = NGX_CONF_UNSET_MSEC;
+    conf->caller_lookup_failure = NGX_CONF_UNSET_UINT;
     conf->record = NGX_CONF_UNSET_UINT;
     conf->machine_detection = NGX_CONF_UNSET_UINT;
     conf->api_keys_off = NGX_CONF_UNSET;
@@ -307,6 +309,14 @@ ngx_http_voicebridge_merge_options(ngx_http_voicebridge_loc_conf_t *prev,
     ngx_http_voicebridge_inherit(conf, prev, user_id);
     ngx_http_voicebridge_inherit(conf, prev, environment);
     ngx_http_voicebridge_inherit(conf, prev, branch_id);
+    ngx_http_voicebridge_inherit(conf, prev, caller_lookup);
+    ngx_http_voicebridge_inherit(conf, prev, caller_lookup_headers);
+
+    ngx_conf_merge_msec_value(conf->caller_lookup_timeout,
+                              prev->caller_lookup_timeout, 2000);
+    ngx_conf_merge_uint_value(conf->caller_lookup_failure,
+                              prev->caller_lookup_failure,
+                              NGX_HTTP_VOICEBRIDGE_LOOKUP_CONTINUE);
 
     ngx_conf_merge_sec_value(conf->ring_timeout, prev->ring_timeout, 0);
     ngx_conf_merge_uint_value(conf->record, prev->record,

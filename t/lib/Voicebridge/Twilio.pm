@@ -2,7 +2,8 @@ package Voicebridge::Twilio;
 
 # Twilio's REST API for tests, in a process of its own: it answers requests,
 # as many at a time as come and as late as it is told to, and reports each as
-# an event "request" with method, path, form, headers, user and password.
+# an event "request" with method, path, form (or body), headers, user and
+# password.
 #
 #     my $twilio = Voicebridge::Twilio->start(
 #         answer => sub {
@@ -106,6 +107,7 @@ sub take {
         ? split(/:/, decode_base64($1), 2) : ();
 
     $self->note(event => 'request', user => $user, password => $password,
+                (defined $request->{form} ? () : (body => $request->{body})),
                 map { $_ => $request->{$_} }
                     qw( method target path query headers form ));
 
