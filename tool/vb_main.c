@@ -17,6 +17,7 @@ typedef struct {
 static const vb_main_command_t  vb_main_commands[] = {
     { "call", vb_call_main, "place one call and follow it to its end" },
     { "bulk", vb_bulk_main, "place a call for each row of a file, once" },
+    { "phone", vb_phone_main, "be a telephone at a media stream" },
     { NULL, NULL, NULL }
 };
 

@@ -97,6 +97,7 @@ int vb_file_read(const char *name, size_t max, vb_text_t *t);
 /* the commands: argv[0] is the command's name; each returns an exit code */
 int vb_call_main(int argc, char **argv);
 int vb_bulk_main(int argc, char **argv);
+int vb_phone_main(int argc, char **argv);
 
 
 #endif /* _VB_TOOL_H_INCLUDED_ */
