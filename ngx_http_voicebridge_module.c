@@ -11,6 +11,7 @@
 #include <ngx_http_voicebridge_handler.h>
 #include <ngx_http_voicebridge_leg.h>
 #include <ngx_http_voicebridge_lines.h>
+#include <ngx_http_voicebridge_notify.h>
 #include <ngx_http_voicebridge_secret.h>
 #include <ngx_http_voicebridge_zone.h>
 
@@ -474,6 +475,41 @@ static ngx_command_t  ngx_http_voicebridge_commands[] = {
       offsetof(ngx_http_voicebridge_loc_conf_t, transcript_log),
       NULL },
 
+    { ngx_string("voicebridge_webhook"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_1MORE,
+      ngx_http_voicebridge_webhook_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("voicebridge_webhook_secret"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_http_voicebridge_webhook_secret_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("voicebridge_webhook_timeout"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, webhook_timeout),
+      &ngx_http_voicebridge_msec },
+
+    { ngx_string("voicebridge_webhook_lifetime"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, webhook_lifetime),
+      &ngx_http_voicebridge_sec },
+
+    { ngx_string("voicebridge_webhook_spool"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_voicebridge_webhook_spool_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_main_conf_t, webhook_spool),
+      NULL },
+
     { ngx_string("voicebridge_shutdown_handoff"),
       NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -579,13 +615,18 @@ ngx_http_voicebridge_init_process(ngx_cycle_t *cycle)
         ngx_http_voicebridge_stats_reap(vmcf->zone, 1);
     }
 
-    return ngx_http_voicebridge_fetch_init_process(cycle);
+    if (ngx_http_voicebridge_fetch_init_process(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_voicebridge_notify_init_process(cycle);
 }
 
 
 static void
 ngx_http_voicebridge_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_http_voicebridge_notify_exit_process(cycle);
     ngx_http_voicebridge_fetch_exit_process(cycle);
     ngx_http_voicebridge_leg_exit_process(cycle);
 }

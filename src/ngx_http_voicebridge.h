@@ -47,6 +47,9 @@ typedef struct {
 } ngx_http_voicebridge_url_t;
 
 
+typedef struct ngx_http_voicebridge_webhook_s  ngx_http_voicebridge_webhook_t;
+
+
 typedef struct {
     vb_resampler_bank_t        *bank;      /* of the cycle, shared by calls */
     ngx_shm_zone_t             *zone;      /* NULL: no voicebridge_zone */
@@ -63,6 +66,11 @@ typedef struct {
     ngx_resolver_t             *resolver;  /* the system's name servers */
     ngx_str_t                   dashboard_etag;    /* its page's headers */
     ngx_str_t                   dashboard_csp;
+    ngx_path_t                 *webhook_spool;     /* NULL: none */
+    ngx_uint_t                  webhook_max;       /* events there, of one
+                                                      worker */
+    ngx_array_t                *webhooks;  /* of those below, each URL once;
+                                              NULL: none */
 } ngx_http_voicebridge_main_conf_t;
 
 
@@ -148,6 +156,10 @@ typedef struct {
 
     ngx_flag_t                  log_transcripts;
     ngx_open_file_t            *transcript_log;    /* NULL: none */
+    ngx_http_voicebridge_webhook_t  *webhook;      /* NULL: none */
+    ngx_str_t                   webhook_secret;    /* data is NULL: not set */
+    ngx_msec_t                  webhook_timeout;
+    time_t                      webhook_lifetime;
     ngx_flag_t                  shutdown_handoff;
 
     ngx_http_voicebridge_location_t  *location;  /* NULL: not one of ours */

@@ -198,6 +198,10 @@ __DATA__
         fallback_twiml          => '<Say>$arg_x</Say>',
         log_transcripts         => 'off',
         transcript_log          => 'off',
+        webhook                 => 'https://example.com/calls',
+        webhook_secret          => 'w',
+        webhook_timeout         => '5s',
+        webhook_lifetime        => '2h',
         shutdown_handoff        => 'on',
     );
 
@@ -260,7 +264,8 @@ __DATA__
 
     for my $time (qw( twilio_timeout connect_timeout start_timeout
                       stream_timeout agent_timeout token_lifetime
-                      max_call_duration ))
+                      max_call_duration webhook_timeout
+                      webhook_lifetime ))
     {
         refused("voicebridge_$time 0;", '', 'must not be zero');
         refused("voicebridge_$time $_;", '', 'invalid value')
@@ -269,6 +274,38 @@ __DATA__
 
     refused('voicebridge_max_message_size 1023;', '', 'not be less than 1k');
     refused('voicebridge_max_message_size x;', '', 'invalid value');
+
+    my $hook = 'voicebridge_webhook https://example.com/calls?a=b';
+    my $secret = 'voicebridge_webhook_secret w;';
+    my $stream = 'voicebridge_media_stream;';
+
+    taken("$zone $hook; voicebridge_webhook_secret $_;", $stream)
+        for 'w', 'off', "file:${\write_file('hook', \"s\n\")}";
+    taken("$zone $hook; $secret", "$stream voicebridge_webhook off;");
+    taken("$zone $hook ended transcript; $secret", $stream);
+    taken("$zone $hook;", '');
+    refused("$zone $hook;", $stream, 'needs a "voicebridge_webhook_secret"');
+    refused("$zone $hook; voicebridge_webhook_secret '';", $stream, 'is empty');
+    refused("$zone $hook; voicebridge_webhook_secret env:NOBODY_SETS;",
+            $stream, 'NOBODY_SETS" is not set');
+    refused("$zone $hook; $secret server { listen unix:${\dir()}/other;"
+            . " location / { $stream voicebridge_webhook_secret x; } }",
+            $stream, 'has one.*here and another there');
+    refused("$hook ended finished;", '', 'invalid event "finished"');
+    refused("voicebridge_webhook $_;", '', 'invalid URL')
+        for 'example.com', 'ftp://example.com', 'https://u:p@example.com',
+            "'https://example.com?a b'", "'https://example.com?a#b'",
+            'https://';
+    refused("voicebridge_webhook_spool ${\dir()}/none/spool;", '',
+            'mkdir\(\) ".*/none/spool" failed .2: No such file');
+    refused("voicebridge_webhook_spool ${\write_file('file', '')};", '',
+            'is not a directory');
+    refused("voicebridge_webhook_spool ${\dir()}/spool $_;", '',
+            '"voicebridge_webhook_spool" directive has')
+        for 'max=0', 'max=x', '1';
+    refused("voicebridge_webhook_spool /tmp/${\('x' x 4000)};", '',
+            'name that is too long');
+    taken("$zone voicebridge_webhook_spool ${\dir()}/spool max=5;", $stream);
 
     taken("voicebridge_transcript_log ${\dir()}/said.log; $zone",
           "voicebridge_media_stream;"

@@ -19,6 +19,8 @@ static ngx_int_t ngx_http_voicebridge_agent_pong(
     ngx_http_voicebridge_call_t *call, vb_agent_message_t *m);
 static ngx_int_t ngx_http_voicebridge_agent_tool(
     ngx_http_voicebridge_call_t *call, vb_agent_message_t *m);
+static void ngx_http_voicebridge_agent_tool_done(
+    ngx_http_voicebridge_call_t *call, vb_agent_message_t *m);
 static void ngx_http_voicebridge_agent_said(ngx_http_voicebridge_call_t *call,
     vb_agent_message_t *m);
 static void ngx_http_voicebridge_agent_error(ngx_http_voicebridge_call_t *call,
@@ -63,6 +65,10 @@ ngx_http_voicebridge_agent_message(ngx_http_voicebridge_call_t *call,
 
     case VB_AGENT_CLIENT_TOOL_CALL:
         rc = ngx_http_voicebridge_agent_tool(call, &m);
+        break;
+
+    case VB_AGENT_TOOL_RESPONSE:
+        ngx_http_voicebridge_agent_tool_done(call, &m);
         break;
 
     case VB_AGENT_USER_TRANSCRIPT:
@@ -146,6 +152,9 @@ ngx_http_voicebridge_agent_metadata(ngx_http_voicebridge_call_t *call,
                   "call %V: conversation %V, caller in %V, agent in %V",
                   &call->ctx->call_sid, id, &m->input_format,
                   &m->output_format);
+
+    ngx_http_voicebridge_event(call, NGX_HTTP_VOICEBRIDGE_EVENT_ANSWERED, NULL,
+                               NULL);
 
     return ngx_http_voicebridge_media_early(call, 0);
 }
@@ -235,12 +244,17 @@ ngx_http_voicebridge_agent_tool(ngx_http_voicebridge_call_t *call,
 {
     u_char  *p, buf[1024];
 
+    static ngx_str_t  error = ngx_string("client tools do not exist here");
+
     ngx_http_voicebridge_agent_text(&m->tool_name);
 
     ngx_log_error(NGX_LOG_WARN, ngx_http_voicebridge_call_log(call), 0,
                   "call %V: the agent asks for client tool \"%V\", which this "
                   "gateway does not have: make it a webhook tool",
                   &call->ctx->call_sid, &m->tool_name.text);
+
+    ngx_http_voicebridge_event(call, NGX_HTTP_VOICEBRIDGE_EVENT_TOOL_FAILED,
+                               &m->tool_name.text, &error);
 
     if (!m->expects_response || m->tool_call_id.type != VB_JSON_STRING
         || m->tool_call_id.text.len > sizeof(buf) - 192)
@@ -252,6 +266,30 @@ ngx_http_voicebridge_agent_tool(ngx_http_voicebridge_call_t *call,
 
     return ngx_http_voicebridge_leg_urgent(&call->agent, VB_WS_TEXT, buf,
                                            p - buf);
+}
+
+
+/* a webhook tool of the agent's, which it has asked itself */
+
+static void
+ngx_http_voicebridge_agent_tool_done(ngx_http_voicebridge_call_t *call,
+    vb_agent_message_t *m)
+{
+    static ngx_str_t  error = ngx_string("see the conversation at ElevenLabs");
+
+    if (!m->tool_error) {
+        return;
+    }
+
+    ngx_http_voicebridge_agent_text(&m->tool_name);
+
+    ngx_log_error(NGX_LOG_WARN, ngx_http_voicebridge_call_log(call), 0,
+                  "call %V: the agent's tool \"%V\" failed, see conversation "
+                  "%V at ElevenLabs for its answer", &call->ctx->call_sid,
+                  &m->tool_name.text, &call->ctx->conversation_id);
+
+    ngx_http_voicebridge_event(call, NGX_HTTP_VOICEBRIDGE_EVENT_TOOL_FAILED,
+                               &m->tool_name.text, &error);
 }
 
 

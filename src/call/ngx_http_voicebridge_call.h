@@ -9,6 +9,7 @@
  *   _end.c    the one way out
  *   _report.c what operators see of it; _transcript.c what is said
  *   _speech.c who speaks
+ *   _event.c  what a webhook is told
  */
 
 
@@ -20,6 +21,7 @@
 #include <ngx_http_voicebridge_agent_peer.h>
 #include <ngx_http_voicebridge_fetch.h>
 #include <ngx_http_voicebridge_leg.h>
+#include <ngx_http_voicebridge_notify.h>
 #include <ngx_http_voicebridge_stats.h>
 #include <ngx_http_voicebridge_talk.h>
 
@@ -46,6 +48,9 @@
 #define NGX_HTTP_VOICEBRIDGE_REDIRECT_WAIT  5000
 
 #define NGX_HTTP_VOICEBRIDGE_MAX_EXTRA      32
+
+/* bytes of JSON that a call keeps of what is said, for a webhook */
+#define NGX_HTTP_VOICEBRIDGE_MAX_SAID       262144
 
 
 typedef enum {
@@ -155,6 +160,10 @@ typedef struct {
     ngx_msec_t                         played;     /* when all is played */
 
     uint64_t                           started;    /* ms since the epoch */
+    ngx_uint_t                         events;     /* told to a webhook */
+    ngx_array_t                       *said;       /* ngx_str_t, for one; NULL:
+                                                      nothing yet */
+    size_t                             said_size;  /* bytes of it */
 
     /* moments, ngx_current_msec */
     ngx_msec_t                         accepted;
@@ -185,6 +194,8 @@ typedef struct {
     unsigned                           mark_back:1;
     unsigned                           accounted:1;    /* the end is logged */
     unsigned                           pumping:1;
+    unsigned                           begun:1;    /* its start was good */
+    unsigned                           said_cut:1; /* more was said */
 } ngx_http_voicebridge_call_t;
 
 
@@ -361,6 +372,20 @@ void ngx_http_voicebridge_speech_turn(ngx_http_voicebridge_call_t *call,
     ngx_http_voicebridge_who_t who, ngx_str_t *text);
 
 void ngx_http_voicebridge_speech_end(ngx_http_voicebridge_call_t *call);
+
+
+/* _event.c */
+
+/*
+ * Tells the location's webhook, if there is one that wants to know, one of
+ * NGX_HTTP_VOICEBRIDGE_EVENT_...; tool and error are of a tool that failed,
+ * else NULL.
+ */
+void ngx_http_voicebridge_event(ngx_http_voicebridge_call_t *call,
+    ngx_uint_t event, ngx_str_t *tool, ngx_str_t *error);
+
+#define ngx_http_voicebridge_event_wanted(call, event)                        \
+    ((call)->conf->webhook && ((call)->conf->webhook->events & (event)))
 
 
 #define ngx_http_voicebridge_call_log(call)  ((call)->request->connection->log)

@@ -262,6 +262,8 @@ ngx_http_voicebridge_end_account(ngx_http_voicebridge_call_t *call)
                   ctx->interruptions);
 
     ngx_http_voicebridge_transcript_end(call);
+    ngx_http_voicebridge_event(call, NGX_HTTP_VOICEBRIDGE_EVENT_ENDED, NULL,
+                               NULL);
     ngx_http_voicebridge_report(call);
     ngx_http_voicebridge_speech_end(call);
 }

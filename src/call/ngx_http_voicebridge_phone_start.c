@@ -113,6 +113,8 @@ ngx_http_voicebridge_phone_start(ngx_http_voicebridge_call_t *call,
                   &ctx->call_sid, &ctx->stream_sid, &ctx->direction);
 
     ngx_http_voicebridge_speech_begin(call);
+    ngx_http_voicebridge_event(call, NGX_HTTP_VOICEBRIDGE_EVENT_STARTED, NULL,
+                               NULL);
 
     call->connecting = ngx_current_msec;
 

@@ -1,5 +1,5 @@
 
-/* What is said in a call, for voicebridge_transcript_log */
+/* What is said in a call, for voicebridge_transcript_log and webhooks */
 
 
 #include <ngx_config.h>
@@ -14,6 +14,8 @@
 
 
 static void ngx_http_voicebridge_transcript_plain(vb_json_value_t *value);
+static void ngx_http_voicebridge_transcript_keep(
+    ngx_http_voicebridge_call_t *call, vb_agent_message_t *m);
 static void ngx_http_voicebridge_transcript_line(vb_writer_t *w,
     ngx_http_voicebridge_call_t *call, vb_agent_message_t *m);
 static void ngx_http_voicebridge_transcript_said(vb_writer_t *w,
@@ -29,6 +31,12 @@ ngx_http_voicebridge_transcript(ngx_http_voicebridge_call_t *call,
 
     ngx_http_voicebridge_transcript_plain(&m->text);
     ngx_http_voicebridge_transcript_plain(&m->original);
+
+    if (ngx_http_voicebridge_event_wanted(call,
+                                       NGX_HTTP_VOICEBRIDGE_EVENT_TRANSCRIPT))
+    {
+        ngx_http_voicebridge_transcript_keep(call, m);
+    }
 
     if (call->conf->transcript_log == NULL) {
         return;
@@ -69,6 +77,52 @@ ngx_http_voicebridge_transcript_plain(vb_json_value_t *value)
         value->text.len = vb_json_unescape(value->text.data, &value->text);
         value->escaped = 0;
     }
+}
+
+
+/* for the event of the call's end; what comes too late or is too much is not
+ * there */
+
+static void
+ngx_http_voicebridge_transcript_keep(ngx_http_voicebridge_call_t *call,
+    vb_agent_message_t *m)
+{
+    ngx_str_t    *said;
+    vb_writer_t   w;
+
+    vb_writer_init(&w, NULL);
+    ngx_http_voicebridge_transcript_said(&w, call, m);
+
+    if (w.len > NGX_HTTP_VOICEBRIDGE_MAX_SAID - call->said_size) {
+        call->said_cut = 1;
+        return;
+    }
+
+    if (call->said == NULL) {
+        call->said = ngx_array_create(call->request->pool, 16,
+                                      sizeof(ngx_str_t));
+    }
+
+    said = call->said ? ngx_array_push(call->said) : NULL;
+
+    if (said == NULL) {
+        call->said_cut = 1;
+        return;
+    }
+
+    said->len = 0;
+
+    said->data = ngx_pnalloc(call->request->pool, w.len);
+    if (said->data == NULL) {
+        call->said_cut = 1;
+        return;
+    }
+
+    vb_writer_init(&w, said->data);
+    ngx_http_voicebridge_transcript_said(&w, call, m);
+
+    said->len = w.len;
+    call->said_size += w.len;
 }
 
 

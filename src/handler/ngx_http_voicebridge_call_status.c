@@ -98,6 +98,8 @@ ngx_http_voicebridge_call_status(ngx_http_request_t *r,
     ngx_log_error(level, r->connection->log, 0, "Call status of %V:%V",
                   ctx->call_sid.len ? &ctx->call_sid : &none, &line);
 
+    ngx_http_voicebridge_not_answered(r, ctx, fields, n);
+
     answered_by = ngx_http_voicebridge_webhook_field(fields, n, "AnsweredBy");
 
     if (answered_by.len) {

@@ -28,6 +28,8 @@ static ngx_int_t ngx_http_voicebridge_metrics_text(ngx_http_request_t *r,
     ngx_shm_zone_t *zone, ngx_str_t *text);
 static void ngx_http_voicebridge_metrics_write(vb_writer_t *w,
     ngx_http_voicebridge_stats_sh_t *sh, ngx_uint_t live);
+static void ngx_http_voicebridge_metrics_outside(vb_writer_t *w,
+    ngx_http_voicebridge_stats_sh_t *sh);
 static void ngx_http_voicebridge_metrics_counters(vb_writer_t *w,
     ngx_http_voicebridge_stats_sh_t *sh);
 static void ngx_http_voicebridge_metrics_histogram(vb_writer_t *w,
@@ -54,6 +56,10 @@ static ngx_http_voicebridge_metric_t  ngx_http_voicebridge_counters[] = {
     { NGX_HTTP_VOICEBRIDGE_STATS_REFUSED,
       "voicebridge_handshakes_refused_total", { "reason", NULL },
       "Media streams that were refused before they became calls." },
+
+    { NGX_HTTP_VOICEBRIDGE_STATS_EVENTS,
+      "voicebridge_webhook_events_total", { "result", NULL },
+      "Events: delivered, given_up, lost; and attempts that failed." },
 
     { 0, NULL, { NULL, NULL }, NULL }
 };
@@ -212,14 +218,7 @@ ngx_http_voicebridge_metrics_write(vb_writer_t *w,
         ngx_http_voicebridge_metrics_histogram(w, m, &sh->histogram[m->id]);
     }
 
-    ngx_http_voicebridge_metrics_head(w,
-                                    "voicebridge_transcript_lines_lost_total",
-                                    "counter",
-                                    "Lines that could not be written to "
-                                    "voicebridge_transcript_log.");
-    ngx_http_voicebridge_metrics_printf(w,
-                              "voicebridge_transcript_lines_lost_total %uA\n",
-                              sh->lines_lost);
+    ngx_http_voicebridge_metrics_outside(w, sh);
 
     ngx_http_voicebridge_metrics_head(w, "voicebridge_zone_full_total",
                                       "counter",
@@ -228,6 +227,40 @@ ngx_http_voicebridge_metrics_write(vb_writer_t *w,
                                       "is too small.");
     ngx_http_voicebridge_metrics_printf(w, "voicebridge_zone_full_total %uA\n",
                                         sh->full);
+}
+
+
+/* what leaves this server for other systems */
+
+static void
+ngx_http_voicebridge_metrics_outside(vb_writer_t *w,
+    ngx_http_voicebridge_stats_sh_t *sh)
+{
+    ngx_uint_t  i, waiting;
+
+    waiting = 0;
+
+    for (i = 0; i < NGX_HTTP_VOICEBRIDGE_STATS_WORKERS; i++) {
+        if (sh->worker[i].pid) {
+            waiting += sh->worker[i].waiting;
+        }
+    }
+
+    ngx_http_voicebridge_metrics_head(w, "voicebridge_webhook_events_waiting",
+                                      "gauge",
+                                      "Events that are not delivered yet.");
+    ngx_http_voicebridge_metrics_printf(w,
+                                   "voicebridge_webhook_events_waiting %ui\n",
+                                   waiting);
+
+    ngx_http_voicebridge_metrics_head(w,
+                                    "voicebridge_transcript_lines_lost_total",
+                                    "counter",
+                                    "Lines that could not be written to "
+                                    "voicebridge_transcript_log.");
+    ngx_http_voicebridge_metrics_printf(w,
+                              "voicebridge_transcript_lines_lost_total %uA\n",
+                              sh->lines_lost);
 }
 
 

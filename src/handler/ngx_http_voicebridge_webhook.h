@@ -51,4 +51,13 @@ void ngx_http_voicebridge_machine(ngx_http_request_t *r,
     ngx_http_voicebridge_ctx_t *ctx, ngx_str_t *answered_by);
 
 
+/*
+ * Tells the location's voicebridge_webhook, if there is one that wants to
+ * know, of an outbound call that was not answered, where that is what the
+ * form says.
+ */
+void ngx_http_voicebridge_not_answered(ngx_http_request_t *r,
+    ngx_http_voicebridge_ctx_t *ctx, vb_form_field_t *fields, ngx_uint_t n);
+
+
 #endif /* _NGX_HTTP_VOICEBRIDGE_WEBHOOK_H_INCLUDED_ */

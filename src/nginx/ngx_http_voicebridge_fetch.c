@@ -102,6 +102,7 @@ ngx_http_voicebridge_fetch_init_process(ngx_cycle_t *cycle)
 void
 ngx_http_voicebridge_fetch_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_uint_t                       level;
     ngx_queue_t                     *q;
     ngx_http_voicebridge_job_t      *job;
     ngx_http_voicebridge_fetcher_t  *w;
@@ -118,7 +119,9 @@ ngx_http_voicebridge_fetch_exit_process(ngx_cycle_t *cycle)
         q = ngx_queue_head(&w->jobs);
         job = ngx_queue_data(q, ngx_http_voicebridge_job_t, queue);
 
-        ngx_log_error(NGX_LOG_ERR, job->fetch->log, 0,
+        level = job->fetch->repeatable ? NGX_LOG_INFO : NGX_LOG_ERR;
+
+        ngx_log_error(level, job->fetch->log, 0,
                       "worker exits before the answer to a REST request, "
                       "which may have been carried out");
 

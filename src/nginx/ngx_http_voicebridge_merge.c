@@ -6,6 +6,7 @@
 
 
 #include <ngx_http_voicebridge_conf.h>
+#include <ngx_http_voicebridge_notify.h>
 #include <ngx_http_voicebridge_secret.h>
 
 #include <vb_twilio_call.h>
@@ -115,6 +116,9 @@ ngx_http_voicebridge_create_loc_conf(ngx_conf_t *cf)
 
     conf->log_transcripts = NGX_CONF_UNSET;
     conf->transcript_log = NGX_CONF_UNSET_PTR;
+    conf->webhook = NGX_CONF_UNSET_PTR;
+    conf->webhook_timeout = NGX_CONF_UNSET_MSEC;
+    conf->webhook_lifetime = NGX_CONF_UNSET;
     conf->shutdown_handoff = NGX_CONF_UNSET;
 
     return conf;
@@ -139,6 +143,10 @@ ngx_http_voicebridge_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_voicebridge_merge_options(prev, conf);
 
     if (ngx_http_voicebridge_merge_location(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_voicebridge_merge_webhook(cf, prev, conf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 

@@ -202,6 +202,7 @@ ngx_http_voicebridge_stats_worker(ngx_shm_zone_t *zone)
         }
 
         if (free) {
+            free->waiting = 0;
             free->pid = ngx_pid;
             return free;
         }
@@ -475,6 +476,25 @@ ngx_http_voicebridge_stats_increment(ngx_shm_zone_t *zone,
     }
 
     (void) ngx_atomic_fetch_add(&sh->full, 1);
+}
+
+
+void
+ngx_http_voicebridge_stats_waiting(ngx_shm_zone_t *zone, ngx_uint_t n)
+{
+    ngx_http_voicebridge_worker_t  *worker;
+
+    ngx_http_voicebridge_zone_lock(zone);
+
+    worker = ngx_http_voicebridge_stats_worker(zone);
+
+    /* the place that is shared is nobody's to set */
+
+    if (worker->pid) {
+        worker->waiting = n;
+    }
+
+    ngx_http_voicebridge_zone_unlock(zone);
 }
 
 

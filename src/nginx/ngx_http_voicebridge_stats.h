@@ -30,7 +30,8 @@ typedef enum {
     NGX_HTTP_VOICEBRIDGE_STATS_NONE = 0,
     NGX_HTTP_VOICEBRIDGE_STATS_CALLS,          /* direction, reason */
     NGX_HTTP_VOICEBRIDGE_STATS_OUTBOUND,       /* status */
-    NGX_HTTP_VOICEBRIDGE_STATS_REFUSED         /* reason */
+    NGX_HTTP_VOICEBRIDGE_STATS_REFUSED,        /* reason */
+    NGX_HTTP_VOICEBRIDGE_STATS_EVENTS          /* result */
 } ngx_http_voicebridge_stats_family_t;
 
 typedef enum {
@@ -61,6 +62,7 @@ typedef struct {
 typedef struct {
     ngx_pid_t                           pid;               /* 0: free */
     ngx_atomic_t                        unseen;
+    ngx_atomic_t                        waiting;   /* its webhook's events */
 } ngx_http_voicebridge_worker_t;
 
 
@@ -190,6 +192,9 @@ void ngx_http_voicebridge_stats_count(ngx_shm_zone_t *zone,
 void ngx_http_voicebridge_stats_observe(ngx_shm_zone_t *zone,
     ngx_http_voicebridge_stats_histogram_t histogram, ngx_msec_t ms);
 
+
+/* how many events wait in this process for their delivery */
+void ngx_http_voicebridge_stats_waiting(ngx_shm_zone_t *zone, ngx_uint_t n);
 
 /* calls that are going on */
 ngx_uint_t ngx_http_voicebridge_stats_live(ngx_shm_zone_t *zone);

@@ -1,0 +1,507 @@
+
+/*
+ * What waits to be delivered, and when it is tried.
+ *
+ * Events of one call go one after the other, those of different calls side by
+ * side.  An event that is not taken waits longer each time; a receiver that
+ * takes nothing is asked with one event at a time, and less and less often.
+ */
+
+
+#include <ngx_http_voicebridge_notify_event.h>
+#include <ngx_http_voicebridge_time.h>
+#include <ngx_http_voicebridge_zone.h>
+
+
+static ngx_http_voicebridge_notifier_t *ngx_http_voicebridge_notify_create(
+    ngx_http_voicebridge_main_conf_t *vmcf, ngx_log_t *log);
+static ngx_msec_t ngx_http_voicebridge_notify_ready(
+    ngx_http_voicebridge_notifier_t *w);
+static ngx_msec_int_t ngx_http_voicebridge_notify_wait(
+    ngx_http_voicebridge_event_t *e);
+static ngx_msec_t ngx_http_voicebridge_notify_backoff(ngx_uint_t n);
+static void ngx_http_voicebridge_notify_timer_handler(ngx_event_t *ev);
+
+
+/* a worker's own; never there in the master, so never inherited */
+static ngx_http_voicebridge_notifier_t  *ngx_http_voicebridge_notifier;
+
+
+ngx_int_t
+ngx_http_voicebridge_notify_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_voicebridge_main_conf_t  *vmcf;
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    vmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_voicebridge_module);
+
+    if (vmcf == NULL || vmcf->webhooks == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_http_voicebridge_notifier = ngx_http_voicebridge_notify_create(vmcf,
+                                                                cycle->log);
+
+    return ngx_http_voicebridge_notifier ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_http_voicebridge_notifier_t *
+ngx_http_voicebridge_notify_create(ngx_http_voicebridge_main_conf_t *vmcf,
+    ngx_log_t *log)
+{
+    size_t                            len;
+    ngx_http_voicebridge_notifier_t  *w;
+
+    len = vmcf->webhook_spool ? vmcf->webhook_spool->name.len : 0;
+
+    w = ngx_calloc(sizeof(ngx_http_voicebridge_notifier_t) + len + 1, log);
+    if (w == NULL) {
+        return NULL;
+    }
+
+    ngx_queue_init(&w->events);
+    ngx_queue_init(&w->threads);
+    ngx_queue_init(&w->receivers);
+    ngx_rbtree_init(&w->rbtree, &w->sentinel, ngx_str_rbtree_insert_value);
+
+    w->max = NGX_HTTP_VOICEBRIDGE_NOTIFY_EVENTS;
+
+    w->dummy.data = w;
+    w->dummy.fd = (ngx_socket_t) -1;
+
+    w->timer.handler = ngx_http_voicebridge_notify_timer_handler;
+    w->timer.data = &w->dummy;
+    w->timer.log = log;
+    w->timer.cancelable = 1;
+
+    w->scan.handler = ngx_http_voicebridge_notify_scan_handler;
+    w->scan.data = &w->dummy;
+    w->scan.log = log;
+    w->scan.cancelable = 1;
+
+    /* workers start together, and take over what they find one by one */
+
+    ngx_add_timer(&w->scan, 20 + ngx_random() % 200);
+
+    if (len == 0) {
+        return w;
+    }
+
+    w->max = vmcf->webhook_max;
+
+    w->root.data = (u_char *) w + sizeof(ngx_http_voicebridge_notifier_t);
+    w->root.len = len;
+    ngx_memcpy(w->root.data, vmcf->webhook_spool->name.data, len);
+
+    w->own = ngx_http_voicebridge_spool_open(&w->root, NGX_LOG_CRIT, log);
+    w->failed = (w->own == NULL);
+
+    return w;
+}
+
+
+/*
+ * What is in memory is lost, what is on disk is for the next process; an
+ * attempt under way may have been taken, and will be made again.
+ */
+
+void
+ngx_http_voicebridge_notify_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_queue_t                      *q;
+    ngx_http_voicebridge_event_t     *e;
+    ngx_http_voicebridge_notifier_t  *w;
+
+    w = ngx_http_voicebridge_notifier;
+
+    if (w == NULL) {
+        return;
+    }
+
+    if (w->memory) {
+        ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
+                      "worker exits, %ui events for \"voicebridge_webhook\" "
+                      "are lost: \"voicebridge_webhook_spool\" would keep "
+                      "them", w->memory);
+        ngx_http_voicebridge_notify_count(w, "lost", w->memory);
+    }
+
+    w->n = 0;
+    ngx_http_voicebridge_notify_count(w, NULL, 0);
+
+    for (q = ngx_queue_head(&w->events);
+         q != ngx_queue_sentinel(&w->events);
+         q = ngx_queue_next(q))
+    {
+        e = ngx_queue_data(q, ngx_http_voicebridge_event_t, queue);
+
+        /* the last file of a directory that was taken over closes it */
+
+        if (e->spool && !e->spool->own && e->spool->files) {
+            e->spool->files = 0;
+            (void) ngx_close_file(e->spool->lock);
+        }
+    }
+
+    if (w->own) {
+        ngx_http_voicebridge_spool_close(w->own);
+    }
+
+    ngx_http_voicebridge_notifier = NULL;
+}
+
+
+void
+ngx_http_voicebridge_notify(ngx_http_voicebridge_webhook_t *webhook,
+    ngx_uint_t event, ngx_str_t *call_sid, ngx_str_t *members)
+{
+    uint32_t                          key;
+    ngx_http_voicebridge_event_t     *e;
+    ngx_http_voicebridge_notifier_t  *w;
+
+    w = ngx_http_voicebridge_notifier;
+
+    if (w == NULL) {
+
+        /* a reload without a master brings no new worker */
+
+        if (ngx_http_voicebridge_notify_init_process((ngx_cycle_t *) ngx_cycle)
+            != NGX_OK
+            || ngx_http_voicebridge_notifier == NULL)
+        {
+            return;
+        }
+
+        w = ngx_http_voicebridge_notifier;
+    }
+
+    key = ngx_crc32_long(webhook->url.data, webhook->url.len);
+
+    e = ngx_http_voicebridge_event_create(event, w->count++, key, call_sid,
+                                          members);
+    if (e) {
+        e->receiver = ngx_http_voicebridge_receiver(&w->receivers, webhook,
+                                                    key);
+    }
+
+    if (e == NULL || e->receiver == NULL
+        || ngx_http_voicebridge_notify_insert(w, e) != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "call %V: an event for \"voicebridge_webhook\" is lost: "
+                      "no memory", call_sid);
+
+        if (e) {
+            ngx_http_voicebridge_event_free(e);
+        }
+
+        return;
+    }
+
+    w->memory++;
+
+    ngx_http_voicebridge_notify_store(w, e);
+    ngx_http_voicebridge_notify_bound(w);
+    ngx_http_voicebridge_notify_count(w, NULL, 0);
+    ngx_http_voicebridge_notify_run();
+}
+
+
+ngx_int_t
+ngx_http_voicebridge_notify_insert(ngx_http_voicebridge_notifier_t *w,
+    ngx_http_voicebridge_event_t *e)
+{
+    uint32_t                        hash;
+    ngx_str_t                       sid;
+    ngx_http_voicebridge_thread_t  *t;
+
+    /* what is of no call waits for nothing */
+
+    sid.data = (ngx_strcmp(e->sid, "none") == 0) ? e->id : e->sid;
+    sid.len = ngx_strlen(sid.data);
+
+    hash = ngx_crc32_short(sid.data, sid.len);
+
+    t = (ngx_http_voicebridge_thread_t *)
+            ngx_str_rbtree_lookup(&w->rbtree, &sid, hash);
+
+    if (t == NULL) {
+        t = ngx_calloc(sizeof(ngx_http_voicebridge_thread_t), ngx_cycle->log);
+        if (t == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(t->sid, sid.data, sid.len);
+
+        t->sn.node.key = hash;
+        t->sn.str.data = t->sid;
+        t->sn.str.len = sid.len;
+
+        ngx_queue_init(&t->events);
+        ngx_rbtree_insert(&w->rbtree, &t->sn.node);
+        ngx_queue_insert_tail(&w->threads, &t->queue);
+    }
+
+    e->thread = t;
+
+    ngx_queue_insert_tail(&t->events, &e->next);
+    ngx_queue_insert_tail(&w->events, &e->queue);
+    w->n++;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_voicebridge_notify_bound(ngx_http_voicebridge_notifier_t *w)
+{
+    ngx_queue_t                   *q, *next;
+    ngx_http_voicebridge_event_t  *e;
+
+    for (q = ngx_queue_head(&w->events);
+         q != ngx_queue_sentinel(&w->events)
+         && (w->n > w->max
+             || w->memory > NGX_HTTP_VOICEBRIDGE_NOTIFY_MEMORY);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        e = ngx_queue_data(q, ngx_http_voicebridge_event_t, queue);
+
+        if (e->sending || (w->n <= w->max && e->spool)) {
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "call %s: event %s (%s) is given up: too many wait for "
+                      "their receiver", e->sid, e->type, e->id);
+
+        ngx_http_voicebridge_notify_done(e, "given_up");
+    }
+}
+
+
+void
+ngx_http_voicebridge_notify_done(ngx_http_voicebridge_event_t *e,
+    const char *result)
+{
+    ngx_http_voicebridge_thread_t    *t;
+    ngx_http_voicebridge_notifier_t  *w;
+
+    w = ngx_http_voicebridge_notifier;
+    t = e->thread;
+
+    if (e->spool) {
+        ngx_http_voicebridge_spool_remove(e->spool, (char *) e->name);
+
+        if (e->spool->files == 0 && !e->spool->own) {
+            ngx_http_voicebridge_spool_close(e->spool);
+        }
+
+    } else {
+        w->memory--;
+    }
+
+    ngx_queue_remove(&e->queue);
+    ngx_queue_remove(&e->next);
+    w->n--;
+
+    if (ngx_queue_empty(&t->events)) {
+        ngx_queue_remove(&t->queue);
+        ngx_rbtree_delete(&w->rbtree, &t->sn.node);
+        ngx_free(t);
+    }
+
+    w->again = 1;
+
+    ngx_http_voicebridge_event_free(e);
+    ngx_http_voicebridge_notify_count(w, result, 1);
+}
+
+
+ngx_msec_t
+ngx_http_voicebridge_notify_later(ngx_http_voicebridge_event_t *e,
+    ngx_msec_t wait)
+{
+    ngx_msec_t                        ms;
+    ngx_http_voicebridge_receiver_t  *r;
+
+    r = e->receiver;
+
+    e->attempts++;
+    r->failures++;
+
+    ms = ngx_http_voicebridge_notify_backoff(e->attempts);
+    ms = ngx_max(ms, wait);
+
+    e->due = ngx_current_msec + ms;
+    r->paused = ngx_current_msec
+                + ngx_http_voicebridge_notify_backoff(r->failures);
+
+    ngx_http_voicebridge_notifier->again = 1;
+    ngx_http_voicebridge_notify_count(ngx_http_voicebridge_notifier, "failed",
+                                      1);
+    return ms;
+}
+
+
+/* twice as long each time, and not together with others: "equal jitter" */
+
+static ngx_msec_t
+ngx_http_voicebridge_notify_backoff(ngx_uint_t n)
+{
+    ngx_msec_t  ms;
+
+    n = ngx_min(n, 16);
+
+    ms = NGX_HTTP_VOICEBRIDGE_NOTIFY_FIRST << (n - 1);
+    ms = ngx_min(ms, NGX_HTTP_VOICEBRIDGE_NOTIFY_LONGEST);
+
+    return ms / 2 + (ngx_msec_t) ngx_random() % (ms / 2);
+}
+
+
+void
+ngx_http_voicebridge_notify_run(void)
+{
+    ngx_msec_t                        next;
+    ngx_http_voicebridge_notifier_t  *w;
+
+    w = ngx_http_voicebridge_notifier;
+
+    if (w == NULL) {
+        return;
+    }
+
+    /* an attempt that cannot be made ends at once */
+
+    do {
+        w->again = 0;
+        next = ngx_http_voicebridge_notify_ready(w);
+    } while (w->again);
+
+    if (w->memory) {
+
+        /* to see in time that the worker is to exit */
+
+        next = ngx_min(next, 1000);
+    }
+
+    if (w->timer.timer_set) {
+        ngx_del_timer(&w->timer);
+    }
+
+    /* a worker waits for what it alone has; files are for the next one */
+
+    w->timer.cancelable = (w->memory == 0);
+
+    if (next != NGX_TIMER_INFINITE) {
+        ngx_add_timer(&w->timer, next);
+    }
+}
+
+
+/* starts all attempts that can be; in how many ms there will be another */
+
+static ngx_msec_t
+ngx_http_voicebridge_notify_ready(ngx_http_voicebridge_notifier_t *w)
+{
+    ngx_msec_t                        next;
+    ngx_queue_t                      *q, *tail;
+    ngx_msec_int_t                    wait;
+    ngx_http_voicebridge_event_t     *e;
+    ngx_http_voicebridge_thread_t    *t;
+
+    next = NGX_TIMER_INFINITE;
+
+    for (q = ngx_queue_head(&w->threads);
+         q != ngx_queue_sentinel(&w->threads);
+         q = tail)
+    {
+        tail = ngx_queue_next(q);
+        t = ngx_queue_data(q, ngx_http_voicebridge_thread_t, queue);
+
+        e = ngx_queue_data(ngx_queue_head(&t->events),
+                           ngx_http_voicebridge_event_t, next);
+
+        if (e->sending || e->receiver == NULL) {
+            continue;
+        }
+
+        wait = ngx_http_voicebridge_notify_wait(e);
+
+        if (wait > 0) {
+            next = ngx_min(next, (ngx_msec_t) wait);
+
+        } else if (wait == 0) {
+            ngx_http_voicebridge_notify_send(e);
+        }
+    }
+
+    return next;
+}
+
+
+/* ms; -1: until another attempt has ended */
+
+static ngx_msec_int_t
+ngx_http_voicebridge_notify_wait(ngx_http_voicebridge_event_t *e)
+{
+    ngx_msec_int_t                    ms;
+    ngx_http_voicebridge_receiver_t  *r;
+
+    r = e->receiver;
+    ms = 0;
+
+    /* the last attempt of a worker that is to exit cannot wait */
+
+    if (!ngx_exiting || e->spool) {
+        ms = e->due - ngx_current_msec;
+
+        if (r->failures) {
+            ms = ngx_max(ms, (ngx_msec_int_t) (r->paused - ngx_current_msec));
+        }
+    }
+
+    if (ms > 0) {
+        return ms;
+    }
+
+    return r->running < (r->failures ? 1 : NGX_HTTP_VOICEBRIDGE_NOTIFY_RUNNING)
+           ? 0 : -1;
+}
+
+
+static void
+ngx_http_voicebridge_notify_timer_handler(ngx_event_t *ev)
+{
+    ngx_http_voicebridge_notify_run();
+}
+
+
+void
+ngx_http_voicebridge_notify_count(ngx_http_voicebridge_notifier_t *w,
+    const char *result, ngx_uint_t n)
+{
+    ngx_http_voicebridge_main_conf_t  *vmcf;
+
+    vmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                               ngx_http_voicebridge_module);
+
+    if (vmcf == NULL || vmcf->zone == NULL) {
+        return;
+    }
+
+    ngx_http_voicebridge_stats_waiting(vmcf->zone, w->n);
+
+    while (n--) {
+        ngx_http_voicebridge_stats_count(vmcf->zone,
+                                         NGX_HTTP_VOICEBRIDGE_STATS_EVENTS,
+                                         result, "");
+    }
+}
