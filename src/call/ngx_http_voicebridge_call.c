@@ -10,10 +10,6 @@
 #include <ngx_http_voicebridge_time.h>
 
 
-/* a busy peer does not keep a worker from its other calls */
-#define NGX_HTTP_VOICEBRIDGE_ROUNDS  16
-
-
 static void ngx_http_voicebridge_call_callbacks(
     ngx_http_voicebridge_call_t *call);
 static void ngx_http_voicebridge_call_handler(ngx_http_request_t *r);
@@ -22,14 +18,6 @@ static void ngx_http_voicebridge_call_peer_handler(
 static ngx_int_t ngx_http_voicebridge_call_flush_header(
     ngx_http_voicebridge_call_t *call);
 static void ngx_http_voicebridge_call_free_buffer(ngx_connection_t *c);
-static ngx_uint_t ngx_http_voicebridge_call_phone(
-    ngx_http_voicebridge_call_t *call);
-static ngx_uint_t ngx_http_voicebridge_call_agent(
-    ngx_http_voicebridge_call_t *call);
-static ngx_uint_t ngx_http_voicebridge_call_queues(
-    ngx_http_voicebridge_call_t *call);
-static ngx_uint_t ngx_http_voicebridge_call_flush(
-    ngx_http_voicebridge_call_t *call);
 static void ngx_http_voicebridge_call_wait(ngx_http_voicebridge_call_t *call,
     ngx_uint_t again);
 static void ngx_http_voicebridge_call_cleanup(void *data);
@@ -144,7 +132,7 @@ ngx_http_voicebridge_call_set_handlers(ngx_http_voicebridge_call_t *call)
 void
 ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call)
 {
-    ngx_uint_t           i, moved;
+    ngx_uint_t           again;
     ngx_http_request_t  *r;
 
     if (call->state == NGX_HTTP_VOICEBRIDGE_DONE || call->pumping) {
@@ -159,20 +147,7 @@ ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call)
 
     call->pumping = 1;
 
-    /* first what is queued: it makes room */
-
-    (void) ngx_http_voicebridge_call_flush(call);
-
-    for (i = 0; i < NGX_HTTP_VOICEBRIDGE_ROUNDS; i++) {
-        moved = ngx_http_voicebridge_call_phone(call);
-        moved |= ngx_http_voicebridge_call_agent(call);
-        moved |= ngx_http_voicebridge_call_queues(call);
-        moved |= ngx_http_voicebridge_call_flush(call);
-
-        if (!moved) {
-            break;
-        }
-    }
+    again = ngx_http_voicebridge_call_move(call);
 
     ngx_http_voicebridge_end_step(call);
     (void) ngx_http_voicebridge_call_flush(call);
@@ -194,7 +169,7 @@ ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call)
         return;
     }
 
-    ngx_http_voicebridge_call_wait(call, i == NGX_HTTP_VOICEBRIDGE_ROUNDS);
+    ngx_http_voicebridge_call_wait(call, again);
 }
 
 
@@ -291,223 +266,6 @@ ngx_http_voicebridge_call_free_buffer(ngx_connection_t *c)
         ngx_ssl_free_buffer(c);
     }
 #endif
-}
-
-
-/* all that is in the phone's buffer, then one read; true if more may come */
-
-static ngx_uint_t
-ngx_http_voicebridge_call_phone(ngx_http_voicebridge_call_t *call)
-{
-    ngx_int_t      rc;
-    vb_ws_event_t  ev;
-
-    while (!ngx_http_voicebridge_call_phone_paused(call)) {
-
-        if (call->phone.close_received) {
-
-            /* only the end of the connection is of interest */
-
-            call->phone.in.message = call->phone.in.pos = call->phone.in.last;
-            rc = NGX_AGAIN;
-
-        } else {
-            rc = ngx_http_voicebridge_leg_next(&call->phone, &ev);
-        }
-
-        if (rc == NGX_OK) {
-            ngx_http_voicebridge_phone_event(call, &ev);
-            continue;
-        }
-
-        if (rc == NGX_ERROR) {
-            call->phone_status = call->phone.reader.status;
-            ngx_http_voicebridge_end(call,
-                                     NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL,
-                                     "%s", call->phone.reader.error);
-
-            /* after a violation there are no frames to look for any more */
-
-            call->phone.close_received = 1;
-            return 1;
-        }
-
-        rc = ngx_http_voicebridge_leg_read(&call->phone);
-
-        if (rc == NGX_OK) {
-            return 1;
-        }
-
-        if (rc == NGX_DONE) {
-            ngx_http_voicebridge_end(call, call->phone.close_received
-                                     ? NGX_HTTP_VOICEBRIDGE_END_CALLER_HUNG_UP
-                                     : NGX_HTTP_VOICEBRIDGE_END_CALLER_LOST,
-                                     NULL);
-
-        } else if (rc == NGX_ERROR) {
-            ngx_http_voicebridge_end(call,
-                                   NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
-                                   "no memory");
-        }
-
-        return 0;
-    }
-
-    return 0;
-}
-
-
-static ngx_uint_t
-ngx_http_voicebridge_call_agent(ngx_http_voicebridge_call_t *call)
-{
-    ngx_int_t      rc;
-    vb_ws_event_t  ev;
-
-    if (call->agent.connection == NULL) {
-        return 0;
-    }
-
-    while (call->speech.len == 0 && !call->agent.close_received) {
-
-        rc = ngx_http_voicebridge_leg_next(&call->agent, &ev);
-
-        if (rc == NGX_OK) {
-            ngx_http_voicebridge_agent_event(call, &ev);
-
-            if (call->agent.connection == NULL) {
-                return 1;
-            }
-
-            continue;
-        }
-
-        if (rc == NGX_ERROR) {
-            ngx_http_voicebridge_agent_violation(call);
-            return 1;
-        }
-
-        break;
-    }
-
-    /* after its Close only the end of an agent's connection is awaited */
-
-    if (call->speech.len) {
-        return 0;
-    }
-
-    if (call->agent.close_received) {
-        call->agent.in.message = call->agent.in.pos = call->agent.in.last;
-    }
-
-    rc = ngx_http_voicebridge_leg_read(&call->agent);
-
-    if (rc == NGX_OK) {
-        call->agent_pinged = 0;
-        return 1;
-    }
-
-    if (rc == NGX_DONE) {
-        ngx_http_voicebridge_agent_lost(call);
-        return 1;
-    }
-
-    if (rc == NGX_ERROR) {
-        ngx_http_voicebridge_end(call,
-                                 NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
-                                 "no memory");
-    }
-
-    return 0;
-}
-
-
-/* what waits for room: early caller audio, and the message the agent is at */
-
-static ngx_uint_t
-ngx_http_voicebridge_call_queues(ngx_http_voicebridge_call_t *call)
-{
-    size_t     before;
-    ngx_int_t  rc;
-
-    before = call->speech.len + (call->early_last - call->early_pos);
-
-    if (before == 0) {
-        return 0;
-    }
-
-    rc = NGX_OK;
-
-    if (call->speech.len) {
-        rc = ngx_http_voicebridge_media_downlink(call);
-
-        if (rc == NGX_DECLINED) {
-            call->agent.reader.error = "audio that is not base64";
-            ngx_http_voicebridge_agent_violation(call);
-            return 1;
-        }
-    }
-
-    if (rc == NGX_OK && call->state == NGX_HTTP_VOICEBRIDGE_LIVE) {
-        rc = ngx_http_voicebridge_media_early(call, 0);
-    }
-
-    if (rc != NGX_OK) {
-        ngx_http_voicebridge_end(call,
-                                 NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
-                                 "no memory");
-        return 0;
-    }
-
-    return call->speech.len + (call->early_last - call->early_pos) < before;
-}
-
-
-ngx_uint_t
-ngx_http_voicebridge_call_phone_paused(ngx_http_voicebridge_call_t *call)
-{
-    if (call->phone.eof || call->phone.close_received) {
-        return call->phone.eof;
-    }
-
-    /* a caller who has gone has said so behind what is not read yet */
-
-    return call->state < NGX_HTTP_VOICEBRIDGE_DRAINING
-           && !call->phone.connection->read->pending_eof
-           && (call->early_last - call->early_pos
-               >= NGX_HTTP_VOICEBRIDGE_EARLY_AUDIO - 1024
-               || ngx_http_voicebridge_leg_full(&call->agent));
-}
-
-
-/* true if there is room now where there was none */
-
-static ngx_uint_t
-ngx_http_voicebridge_call_flush(ngx_http_voicebridge_call_t *call)
-{
-    ngx_uint_t  phone, agent;
-
-    phone = ngx_http_voicebridge_leg_full(&call->phone);
-    agent = ngx_http_voicebridge_leg_full(&call->agent);
-
-    if (call->phone.connection
-        && ngx_http_voicebridge_leg_queued(&call->phone)
-        && ngx_http_voicebridge_leg_flush(&call->phone) == NGX_ERROR)
-    {
-        call->phone.eof = 1;
-        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_CALLER_LOST,
-                                 "sending failed");
-    }
-
-    if (call->agent.connection
-        && ngx_http_voicebridge_leg_queued(&call->agent))
-    {
-        /* an agent that cannot be written to may have had a last word */
-
-        (void) ngx_http_voicebridge_leg_flush(&call->agent);
-    }
-
-    return (phone && !ngx_http_voicebridge_leg_full(&call->phone))
-           || (agent && !ngx_http_voicebridge_leg_full(&call->agent));
 }
 
 

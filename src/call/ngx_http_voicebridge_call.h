@@ -3,6 +3,7 @@
  * One call: a phone, an agent, and what lies between them.
  *
  *   _call.c   its life: states and events; _timer.c  its deadlines
+ *   _pump.c   what moves
  *   _agent.c  the way to the agent; _agent_message.c  what it says
  *   _phone.c  what the phone says; _phone_start.c  its start
  *   _media.c  audio, both ways
@@ -215,6 +216,18 @@ void ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call);
 
 /* puts the request's handlers back after core has taken them away */
 void ngx_http_voicebridge_call_set_handlers(ngx_http_voicebridge_call_t *call);
+
+
+/* _pump.c */
+
+/*
+ * Reads, passes on and sends until nothing moves; true if that was not
+ * reached and there is more to be done at once.
+ */
+ngx_uint_t ngx_http_voicebridge_call_move(ngx_http_voicebridge_call_t *call);
+
+/* sends what is queued; true if there is room now where there was none */
+ngx_uint_t ngx_http_voicebridge_call_flush(ngx_http_voicebridge_call_t *call);
 
 /*
  * Whether the phone must not be read for now: what it sends has nowhere to

@@ -183,6 +183,18 @@ ngx_http_voicebridge_leg_wait(ngx_http_voicebridge_leg_t *leg)
         return NGX_ERROR;
     }
 
+    /*
+     * With epoll an event that tells of bytes to read tells as well that the
+     * socket can be written to, where that was asked for: core would run the
+     * handlers of both.  So it is asked for only while something waits for it.
+     */
+
+    if ((ngx_event_flags & NGX_USE_EPOLL_EVENT)
+        && c->write->active && c->write->ready)
+    {
+        return ngx_del_event(c->write, NGX_WRITE_EVENT, NGX_CLEAR_EVENT);
+    }
+
     /* with level-triggered methods this also switches an idle write off */
 
     return ngx_handle_write_event(c->write, 0);

@@ -218,6 +218,99 @@ test_cut(void)
 }
 
 
+/* white space before a message changes nothing but the way it is read */
+
+static int
+same_with_space(const char *text, size_t len)
+{
+    int                   rc[2], same;
+    size_t                i;
+    vb_str_t              s[2];
+    const char           *error;
+    vb_twilio_message_t   m[2];
+
+    s[0] = copy(text, len);
+    s[1] = copy(" ", 1);
+    s[1].data = realloc(s[1].data, len + 1);
+    s[1].len = len + 1;
+    memcpy(s[1].data + 1, text, len);
+
+    for (i = 0; i < 2; i++) {
+        rc[i] = vb_twilio_message_parse(&m[i], &s[i], &error);
+    }
+
+    same = (rc[0] == rc[1]);
+
+    if (same && rc[0] == VB_OK) {
+        same = (m[0].event == m[1].event
+                && m[0].payload.type == m[1].payload.type
+                && m[0].payload.escaped == m[1].payload.escaped
+                && m[0].payload.text.len == m[1].payload.text.len
+                && m[0].stream_sid.len == m[1].stream_sid.len);
+    }
+
+    if (same && rc[0] == VB_OK && m[0].payload.type == VB_JSON_STRING) {
+        same = (m[0].payload.text.data - s[0].data
+                == m[1].payload.text.data - s[1].data - 1);
+    }
+
+    if (same && rc[0] == VB_OK && m[0].stream_sid.len) {
+        same = (m[0].stream_sid.data - s[0].data
+                == m[1].stream_sid.data - s[1].data - 1);
+    }
+
+    free(s[0].data);
+    free(s[1].data);
+
+    return same;
+}
+
+
+/* media as Twilio writes it is read in a way of its own, to the same end */
+
+static void
+test_media(void)
+{
+    int         same;
+    char        text[512];
+    size_t      i, n, len, tried;
+
+    static const char  media[] =
+        "{\"event\":\"media\",\"sequenceNumber\":\"3\",\"media\":{"
+        "\"track\":\"inbound\",\"chunk\":\"12\",\"timestamp\":\"155\","
+        "\"payload\":\"abcdefghijklmnopqrstuvwx//w=\"},"
+        "\"streamSid\":\"" MZ "\"}";
+
+    static const char  other[] = "\"\\{}:, 5x\x01\xc3";
+
+    len = sizeof(media) - 1;
+
+    for (i = 0, same = 0; i <= len; i++) {
+        same += same_with_space(media, i);
+    }
+
+    is_int(same, len + 1, "cut anywhere");
+
+    for (i = 0, same = 0, tried = 0; i < len; i++) {
+        for (n = 0; n < sizeof(other) - 1; n++) {
+
+            memcpy(text, media, len);
+            text[i] = other[n];
+            same += same_with_space(text, len);
+            tried++;
+
+            memcpy(text, media, i);
+            text[i] = other[n];
+            memcpy(text + i + 1, media + i, len - i);
+            same += same_with_space(text, len + 1);
+            tried++;
+        }
+    }
+
+    is_int(same, tried, "with any character changed or added");
+}
+
+
 static void
 test_writers(void)
 {
@@ -277,6 +370,7 @@ main(void)
     test_good();
     test_bad();
     test_cut();
+    test_media();
     test_writers();
 
     return done_testing();
