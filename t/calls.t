@@ -122,8 +122,9 @@ __DATA__
     is calls()->{recent}[0]{duration}, $last{duration}, 'which stays';
 
     is_deeply [ sort keys %last ], [ sort qw( agent_audio_seconds agent_id
-        call_sid caller_audio_seconds conversation_id direction duration
-        end_reason error first_audio_seconds from interruptions session_id
+        answered_by call_sid call_status caller_audio_seconds conversation_id
+        created direction duration end_reason error error_code
+        first_audio_seconds from interruptions session_id sip_response_code
         started state stream_sid to ) ], 'all of its members';
 
     my ($head) = http(GET => '/calls')->{body} =~ /^(\{"live": \[)/;
@@ -203,7 +204,8 @@ __DATA__
     is $one->{recent}[0]{call_sid}, $over[1]{call_sid}, 'the right one';
     is $one->{recent}[0]{end_reason}, 'bad_start', 'and how it ended';
 
-    is_deeply calls('?sid=CA0'), { live => [], recent => [] }, 'nobody';
+    is_deeply calls('?sid=CA' . '0' x 32), { live => [], recent => [] },
+              'nobody';
 
     for my $bad (qw( x -1 1x 99999999999999999999 )) {
         my $answer = http(GET => "/calls?limit=$bad");

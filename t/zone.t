@@ -183,7 +183,7 @@ exited on signal 11
 
     is stream(token()), 1011, 'another one' for 1 .. 110;
 
-    log_has(qr/\[warn\].*voicebridge_zone is too small to remember all used/);
+    log_has(qr/\[warn\].*zone "voicebridge" is too small: not all used tokens/);
     is stream($first), 1008, 'the first is known all the same';
 --- no_error_log
 [emerg]

@@ -44,7 +44,8 @@ ngx_http_voicebridge_agent_connect(ngx_http_voicebridge_call_t *call)
 
     call->state = NGX_HTTP_VOICEBRIDGE_CONNECTING;
 
-    ngx_http_voicebridge_report(call);
+    ngx_http_voicebridge_report(call, NGX_HTTP_VOICEBRIDGE_STEP_CONNECTING,
+                                0);
 
     ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
                   "call %V: Connecting to ElevenLabs agent \"%V\"",
@@ -112,6 +113,7 @@ ngx_http_voicebridge_agent_opened(ngx_http_voicebridge_call_t *call)
                                                                       = '\0';
         }
 
+        ngx_http_voicebridge_report_failure(call, "elevenlabs", peer->failure);
         ngx_http_voicebridge_agent_retry(call, peer->error, status);
         return;
     }
@@ -130,7 +132,7 @@ ngx_http_voicebridge_agent_opened(ngx_http_voicebridge_call_t *call)
     }
 
     call->state = NGX_HTTP_VOICEBRIDGE_INITIATED;
-    ngx_http_voicebridge_report(call);
+    ngx_http_voicebridge_report(call, NGX_HTTP_VOICEBRIDGE_STEP_INITIATED, 0);
 
     if (ngx_exiting) {
 
@@ -221,6 +223,7 @@ ngx_http_voicebridge_agent_lost(ngx_http_voicebridge_call_t *call)
     }
 
     if (call->state < NGX_HTTP_VOICEBRIDGE_LIVE) {
+        ngx_http_voicebridge_report_failure(call, "elevenlabs", "closed");
         ngx_http_voicebridge_agent_retry(call,
                                          "closed the connection before its "
                                          "metadata", "");
@@ -328,6 +331,8 @@ ngx_http_voicebridge_agent_signed_url_done(ngx_http_voicebridge_fetch_t *f)
 
     ngx_str_null(&none);
 
+    ngx_http_voicebridge_report_failure(call, "elevenlabs", f->failure);
+
     if (f->status == NGX_HTTP_OK) {
 
         p = ngx_pnalloc(call->request->pool, f->answer.len + 1);
@@ -339,6 +344,7 @@ ngx_http_voicebridge_agent_signed_url_done(ngx_http_voicebridge_fetch_t *f)
             ngx_http_voicebridge_agent_open(call, &url, &none);
 
         } else {
+            ngx_http_voicebridge_report_failure(call, "elevenlabs", "invalid");
             ngx_http_voicebridge_agent_retry(call,
                                              "no signed URL in the answer", "");
         }
@@ -417,6 +423,7 @@ ngx_http_voicebridge_agent_open(ngx_http_voicebridge_call_t *call,
         return;
 
     case NGX_DECLINED:
+        ngx_http_voicebridge_report_failure(call, "elevenlabs", "invalid");
         ngx_http_voicebridge_end(call,
                                  NGX_HTTP_VOICEBRIDGE_END_AGENT_UNREACHABLE,
                                  "the signed URL cannot be used");
@@ -447,6 +454,9 @@ ngx_http_voicebridge_agent_retry(ngx_http_voicebridge_call_t *call,
     }
 
     call->retried = 1;
+
+    ngx_http_voicebridge_stats_event(&call->stats,
+                                     NGX_HTTP_VOICEBRIDGE_STEP_RETRY, 0);
 
     ngx_log_error(NGX_LOG_WARN, ngx_http_voicebridge_call_log(call), 0,
                   "call %V: ElevenLabs agent \"%V\": %s%s, trying once more",
@@ -528,6 +538,7 @@ ngx_http_voicebridge_agent_closed(ngx_http_voicebridge_call_t *call,
         (void) ngx_http_voicebridge_leg_flush(&call->agent);
         ngx_http_voicebridge_agent_peer_close(&call->peer);
         ngx_http_voicebridge_call_set_handlers(call);
+        ngx_http_voicebridge_report_failure(call, "elevenlabs", "closed");
         ngx_http_voicebridge_agent_retry(call, why, " before its metadata");
         return;
     }

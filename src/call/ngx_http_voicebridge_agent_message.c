@@ -146,7 +146,7 @@ ngx_http_voicebridge_agent_metadata(ngx_http_voicebridge_call_t *call,
     id->len = m->conversation_id.len;
 
     call->state = NGX_HTTP_VOICEBRIDGE_LIVE;
-    ngx_http_voicebridge_report(call);
+    ngx_http_voicebridge_report(call, NGX_HTTP_VOICEBRIDGE_STEP_METADATA, 0);
 
     ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
                   "call %V: conversation %V, caller in %V, agent in %V",
@@ -193,6 +193,11 @@ ngx_http_voicebridge_agent_audio(ngx_http_voicebridge_call_t *call,
 
     rc = ngx_http_voicebridge_media_downlink(call);
 
+    if (call->agent_bytes && !call->audio_told) {
+        ngx_http_voicebridge_report(call,
+                                    NGX_HTTP_VOICEBRIDGE_STEP_FIRST_AUDIO, 0);
+    }
+
     if (rc == NGX_DECLINED) {
         call->agent.reader.error = "audio that is not base64";
         call->agent.reader.status = VB_WS_INVALID_DATA;
@@ -211,7 +216,8 @@ ngx_http_voicebridge_agent_interruption(ngx_http_voicebridge_call_t *call,
     }
 
     call->ctx->interruptions++;
-    ngx_http_voicebridge_report(call);
+    ngx_http_voicebridge_report(call, NGX_HTTP_VOICEBRIDGE_STEP_INTERRUPTION,
+                                0);
 
     ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
                   "call %V: the caller interrupted the agent",
@@ -245,6 +251,9 @@ ngx_http_voicebridge_agent_tool(ngx_http_voicebridge_call_t *call,
     u_char  *p, buf[1024];
 
     static ngx_str_t  error = ngx_string("client tools do not exist here");
+
+    ngx_http_voicebridge_stats_event(&call->stats,
+                                     NGX_HTTP_VOICEBRIDGE_STEP_TOOL, 0);
 
     ngx_http_voicebridge_agent_text(&m->tool_name);
 
@@ -303,7 +312,12 @@ ngx_http_voicebridge_agent_said(ngx_http_voicebridge_call_t *call,
         ngx_http_voicebridge_report_heard(call);
     }
 
-    ngx_http_voicebridge_report(call);
+    ngx_http_voicebridge_report(call, m->type == VB_AGENT_USER_TRANSCRIPT
+                                      ? NGX_HTTP_VOICEBRIDGE_STEP_USER
+                                      : m->type == VB_AGENT_RESPONSE
+                                      ? NGX_HTTP_VOICEBRIDGE_STEP_AGENT
+                                      : NGX_HTTP_VOICEBRIDGE_STEP_CORRECTION,
+                                0);
     ngx_http_voicebridge_transcript(call, m);
 
     if (!call->conf->log_transcripts) {
@@ -347,6 +361,9 @@ ngx_http_voicebridge_agent_error(ngx_http_voicebridge_call_t *call,
     ngx_log_error(NGX_LOG_ERR, ngx_http_voicebridge_call_log(call), 0,
                   "call %V: ElevenLabs error: %s", &call->ctx->call_sid,
                   call->agent_error);
+
+    ngx_http_voicebridge_report(call, NGX_HTTP_VOICEBRIDGE_STEP_ERROR,
+                                m->code > 0 ? (ngx_uint_t) m->code : 0);
 }
 
 

@@ -55,6 +55,7 @@ ngx_http_voicebridge_call_start(ngx_http_request_t *r,
     call->started = ngx_http_voicebridge_now();
     call->accepted = ngx_current_msec;
     call->played = ngx_current_msec;
+    call->relay.left = NGX_HTTP_VOICEBRIDGE_RELAY_EVERY;
 
     ngx_http_voicebridge_call_callbacks(call);
 
@@ -89,7 +90,7 @@ ngx_http_voicebridge_call_start(ngx_http_request_t *r,
     }
 
     ngx_http_voicebridge_stats_begin(&call->stats, call->zone);
-    ngx_http_voicebridge_report(call);
+    ngx_http_voicebridge_report(call, NGX_HTTP_VOICEBRIDGE_STEP_NONE, 0);
 
     ngx_http_voicebridge_call_set_handlers(call);
     ngx_http_voicebridge_call_arm(call);
@@ -147,10 +148,14 @@ ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call)
 
     call->pumping = 1;
 
+    ngx_http_voicebridge_relay_begin(call);
+
     again = ngx_http_voicebridge_call_move(call);
 
     ngx_http_voicebridge_end_step(call);
     (void) ngx_http_voicebridge_call_flush(call);
+
+    ngx_http_voicebridge_relay_end(call);
 
     call->pumping = 0;
 

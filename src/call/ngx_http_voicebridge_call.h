@@ -8,8 +8,8 @@
  *   _phone.c  what the phone says; _phone_start.c  its start
  *   _media.c  audio, both ways
  *   _end.c    the one way out
- *   _report.c what operators see of it; _transcript.c what is said
- *   _speech.c who speaks
+ *   _report.c what operators see of it; _relay.c  how fast it was
+ *   _transcript.c  what is said; _speech.c  who speaks
  *   _event.c  what a webhook is told
  */
 
@@ -53,6 +53,9 @@
 /* bytes of JSON that a call keeps of what is said, for a webhook */
 #define NGX_HTTP_VOICEBRIDGE_MAX_SAID       262144
 
+/* runs of the pump of which one is timed */
+#define NGX_HTTP_VOICEBRIDGE_RELAY_EVERY    16
+
 
 typedef enum {
     NGX_HTTP_VOICEBRIDGE_ACCEPTED = 0,  /* the 101 is sent, no start yet */
@@ -70,6 +73,7 @@ typedef enum {
 typedef enum {
     NGX_HTTP_VOICEBRIDGE_END_NONE = 0,
     NGX_HTTP_VOICEBRIDGE_END_CALLER_HUNG_UP,
+    NGX_HTTP_VOICEBRIDGE_END_OPERATOR,
     NGX_HTTP_VOICEBRIDGE_END_CALLER_LOST,
     NGX_HTTP_VOICEBRIDGE_END_CALLER_SILENT,
     NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL,
@@ -97,6 +101,17 @@ typedef enum {
 typedef ngx_int_t (*ngx_http_voicebridge_twiml_pt)(ngx_http_request_t *r,
     ngx_http_voicebridge_ctx_t *ctx, ngx_str_t *dynamic_variables, size_t max,
     ngx_str_t *twiml);
+
+
+/* the run of the pump that is being timed */
+typedef struct {
+    uint64_t                           begin;      /* ns; 0: none is */
+    uint64_t                           caller_bytes;   /* at its beginning */
+    uint64_t                           agent_bytes;
+    uint32_t                           left;       /* runs to the next */
+    unsigned                           to_agent:1; /* it has moved audio */
+    unsigned                           to_caller:1;
+} ngx_http_voicebridge_relay_t;
 
 
 typedef struct {
@@ -177,6 +192,7 @@ typedef struct {
                                                       while not answered */
 
     ngx_http_voicebridge_stats_t       stats;
+    ngx_http_voicebridge_relay_t       relay;
     ngx_http_voicebridge_talk_t        talk;
     vb_activity_t                      activity;   /* of the caller */
     uint32_t                           speaking_since; /* the agent, ms since
@@ -347,8 +363,17 @@ void ngx_http_voicebridge_end_account(ngx_http_voicebridge_call_t *call);
 
 /* _report.c */
 
-/* tells the zone what the call is now, or was when it is accounted */
-void ngx_http_voicebridge_report(ngx_http_voicebridge_call_t *call);
+/*
+ * Tells the zone what the call is now, or was when it is accounted; and what
+ * has happened, with its value (..._record.h), or NONE.
+ */
+void ngx_http_voicebridge_report(ngx_http_voicebridge_call_t *call,
+    ngx_http_voicebridge_step_e event, ngx_uint_t value);
+
+/* counts a request to a service ("elevenlabs", "twilio") that failed; nothing
+ * where kind is NULL */
+void ngx_http_voicebridge_report_failure(ngx_http_voicebridge_call_t *call,
+    const char *service, const char *kind);
 
 /* the caller has said something; audio of the agent is on its way */
 void ngx_http_voicebridge_report_heard(ngx_http_voicebridge_call_t *call);
@@ -399,6 +424,35 @@ void ngx_http_voicebridge_event(ngx_http_voicebridge_call_t *call,
 
 #define ngx_http_voicebridge_event_wanted(call, event)                        \
     ((call)->conf->webhook && ((call)->conf->webhook->events & (event)))
+
+
+/*
+ * _relay.c: around one run of the pump of a live call.  One run in
+ * NGX_HTTP_VOICEBRIDGE_RELAY_EVERY is timed, until what it moved has been
+ * written.
+ */
+#define ngx_http_voicebridge_relay_begin(call)                                \
+    if (--(call)->relay.left == 0) {                                          \
+        ngx_http_voicebridge_relay_start(call);                               \
+    }
+
+#define ngx_http_voicebridge_relay_end(call)                                  \
+    if ((call)->relay.begin) {                                                \
+        ngx_http_voicebridge_relay_stop(call);                                \
+    }                                                                         \
+                                                                              \
+    if (ngx_http_voicebridge_leg_queued(&(call)->phone)                       \
+        || ngx_http_voicebridge_leg_queued(&(call)->agent) || (call)->early)  \
+    {                                                                         \
+        ngx_http_voicebridge_relay_peaks(call);                               \
+    }
+
+void ngx_http_voicebridge_relay_start(ngx_http_voicebridge_call_t *call);
+void ngx_http_voicebridge_relay_stop(ngx_http_voicebridge_call_t *call);
+void ngx_http_voicebridge_relay_peaks(ngx_http_voicebridge_call_t *call);
+
+/* tells the zone (or nobody, when it is NULL) what this worker has seen */
+void ngx_http_voicebridge_relay_tell(ngx_shm_zone_t *zone);
 
 
 #define ngx_http_voicebridge_call_log(call)  ((call)->request->connection->log)

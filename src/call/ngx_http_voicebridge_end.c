@@ -50,6 +50,9 @@ static ngx_http_voicebridge_ending_t  ngx_http_voicebridge_endings[] = {
     { "caller_hung_up", "the caller hung up",
       NGX_LOG_INFO, 1000, 1000, 0, 0 },
 
+    { "operator", "an operator ended the call",
+      NGX_LOG_INFO, 1000, 1000, 0, 0 },
+
     { "caller_lost", "the phone's connection was lost",
       NGX_LOG_WARN, 1000, 1001, 0, 0 },
 
@@ -130,6 +133,14 @@ ngx_http_voicebridge_end(ngx_http_voicebridge_call_t *call,
         return;
     }
 
+    /* Twilio was asked to hang up, and that is all there is to be seen */
+
+    if (cause == NGX_HTTP_VOICEBRIDGE_END_CALLER_HUNG_UP
+        && ngx_http_voicebridge_stats_hangup(&call->stats))
+    {
+        cause = NGX_HTTP_VOICEBRIDGE_END_OPERATOR;
+    }
+
     call->cause = cause;
     e = &ngx_http_voicebridge_endings[cause];
 
@@ -146,7 +157,7 @@ ngx_http_voicebridge_end(ngx_http_voicebridge_call_t *call,
         call->phone_status = e->phone;
     }
 
-    ngx_http_voicebridge_report(call);
+    ngx_http_voicebridge_report(call, NGX_HTTP_VOICEBRIDGE_STEP_ENDING, 0);
 
     ngx_http_voicebridge_end_agent(call, e->agent);
 
@@ -264,7 +275,7 @@ ngx_http_voicebridge_end_account(ngx_http_voicebridge_call_t *call)
     ngx_http_voicebridge_transcript_end(call);
     ngx_http_voicebridge_event(call, NGX_HTTP_VOICEBRIDGE_EVENT_ENDED, NULL,
                                NULL);
-    ngx_http_voicebridge_report(call);
+    ngx_http_voicebridge_report(call, NGX_HTTP_VOICEBRIDGE_STEP_ENDED, 0);
     ngx_http_voicebridge_speech_end(call);
 }
 
@@ -506,6 +517,11 @@ ngx_http_voicebridge_end_redirected(ngx_http_voicebridge_fetch_t *f)
 
     what = call->cause == NGX_HTTP_VOICEBRIDGE_END_HANDOFF
            ? "a new stream" : "voicebridge_fallback_twiml";
+
+    ngx_http_voicebridge_stats_event(&call->stats,
+                                     NGX_HTTP_VOICEBRIDGE_STEP_REDIRECTED,
+                                     f->status);
+    ngx_http_voicebridge_report_failure(call, "twilio", f->failure);
 
     ngx_memzero(&answer, sizeof(vb_twilio_answer_t));
 

@@ -108,6 +108,9 @@ ngx_http_voicebridge_phone_message(ngx_http_voicebridge_call_t *call,
 
     case VB_TWILIO_DTMF:
 
+        ngx_http_voicebridge_stats_event(&call->stats,
+                                         NGX_HTTP_VOICEBRIDGE_STEP_DTMF, 0);
+
         /* a key may be part of a PIN or a card number: not in the log */
 
         ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,

@@ -383,7 +383,6 @@ ngx_http_voicebridge_phone_token(ngx_http_voicebridge_call_t *call,
     why = ngx_http_voicebridge_phone_token_bad(call, token, nonce, &expiry);
 
     if (why == NULL && call->zone) {
-        full = 0;
 
         if (ngx_http_voicebridge_zone_use_nonce(call->zone, nonce,
                                                 (time_t) expiry, &full)
@@ -392,9 +391,8 @@ ngx_http_voicebridge_phone_token(ngx_http_voicebridge_call_t *call,
             why = "vb_token was used before";
 
         } else if (full) {
-            ngx_log_error(NGX_LOG_WARN, ngx_http_voicebridge_call_log(call), 0,
-                          "call %V: voicebridge_zone is too small to remember "
-                          "all used tokens", &call->ctx->call_sid);
+            ngx_http_voicebridge_stats_full(call->zone,
+                                        "not all used tokens are remembered");
         }
     }
 

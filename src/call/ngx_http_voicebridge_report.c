@@ -12,7 +12,7 @@
 
 
 #define ngx_http_voicebridge_report_text(member, s)                           \
-    ngx_http_voicebridge_stats_text(member, sizeof(member), s)
+    ngx_http_voicebridge_record_text(member, sizeof(member), s)
 
 
 static void ngx_http_voicebridge_report_times(
@@ -36,7 +36,8 @@ static ngx_str_t  ngx_http_voicebridge_report_states[] = {
 
 
 void
-ngx_http_voicebridge_report(ngx_http_voicebridge_call_t *call)
+ngx_http_voicebridge_report(ngx_http_voicebridge_call_t *call,
+    ngx_http_voicebridge_step_e event, ngx_uint_t value)
 {
     ngx_http_voicebridge_record_t  record;
 
@@ -51,7 +52,21 @@ ngx_http_voicebridge_report(ngx_http_voicebridge_call_t *call)
         ngx_http_voicebridge_stats_end(&call->stats, &record);
 
     } else {
-        ngx_http_voicebridge_stats_update(&call->stats, &record);
+        ngx_http_voicebridge_stats_update(&call->stats, &record, event, value);
+    }
+
+    ngx_http_voicebridge_relay_tell(call->zone);
+}
+
+
+void
+ngx_http_voicebridge_report_failure(ngx_http_voicebridge_call_t *call,
+    const char *service, const char *kind)
+{
+    if (kind) {
+        ngx_http_voicebridge_stats_count(call->zone,
+                                         NGX_HTTP_VOICEBRIDGE_STATS_FAILURES,
+                                         service, kind);
     }
 }
 
@@ -79,7 +94,7 @@ ngx_http_voicebridge_report_answer(ngx_http_voicebridge_call_t *call)
 }
 
 
-/* each once; the first audio, which is moved elsewhere, is told later */
+/* each once */
 
 static void
 ngx_http_voicebridge_report_times(ngx_http_voicebridge_call_t *call)
@@ -193,5 +208,5 @@ ngx_http_voicebridge_report_number(char *dst, size_t size, ngx_str_t *number)
     s.len = vb_mask_number(masked, &s);
     s.data = masked;
 
-    ngx_http_voicebridge_stats_text(dst, size, &s);
+    ngx_http_voicebridge_record_text(dst, size, &s);
 }

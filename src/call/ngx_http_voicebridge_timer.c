@@ -250,6 +250,7 @@ ngx_http_voicebridge_call_agent_deadlines(ngx_http_voicebridge_call_t *call)
         if (ngx_http_voicebridge_over(call->connecting
                                       + call->conf->connect_timeout))
         {
+            ngx_http_voicebridge_report_failure(call, "elevenlabs", "timeout");
             ngx_http_voicebridge_end(call,
                                      NGX_HTTP_VOICEBRIDGE_END_AGENT_TIMEOUT,
                                      "no metadata within %Mms",

@@ -1,12 +1,13 @@
 
 /*
  * Twilio's callbacks about a call: its progress, its stream, who answered.
- * They are logged and acknowledged; what is to be done about who answered is
- * begun.
+ * They are logged, become part of the call's record, and are acknowledged;
+ * what is to be done about who answered is begun.
  */
 
 
 #include <ngx_http_voicebridge_webhook.h>
+#include <ngx_http_voicebridge_zone.h>
 #include <vb_twilio_call.h>
 
 
@@ -26,6 +27,10 @@ static ngx_int_t ngx_http_voicebridge_call_status(ngx_http_request_t *r,
     vb_form_field_t *fields, ngx_uint_t n);
 static ngx_int_t ngx_http_voicebridge_status_line(ngx_http_request_t *r,
     vb_form_field_t *fields, ngx_uint_t n, ngx_str_t *line);
+static void ngx_http_voicebridge_status_record(ngx_http_request_t *r,
+    ngx_http_voicebridge_ctx_t *ctx, vb_form_field_t *fields, ngx_uint_t n);
+static ngx_uint_t ngx_http_voicebridge_status_number(vb_form_field_t *fields,
+    ngx_uint_t n, const char *name);
 
 
 static ngx_http_voicebridge_status_field_t
@@ -98,6 +103,7 @@ ngx_http_voicebridge_call_status(ngx_http_request_t *r,
     ngx_log_error(level, r->connection->log, 0, "Call status of %V:%V",
                   ctx->call_sid.len ? &ctx->call_sid : &none, &line);
 
+    ngx_http_voicebridge_status_record(r, ctx, fields, n);
     ngx_http_voicebridge_not_answered(r, ctx, fields, n);
 
     answered_by = ngx_http_voicebridge_webhook_field(fields, n, "AnsweredBy");
@@ -149,4 +155,63 @@ ngx_http_voicebridge_status_line(ngx_http_request_t *r,
     line->len = p - line->data;
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_voicebridge_status_record(ngx_http_request_t *r,
+    ngx_http_voicebridge_ctx_t *ctx, vb_form_field_t *fields, ngx_uint_t n)
+{
+    ngx_str_t                          status, value;
+    ngx_http_voicebridge_record_t      record;
+    ngx_http_voicebridge_callback_t    callback;
+    ngx_http_voicebridge_main_conf_t  *vmcf;
+
+    vmcf = ngx_http_get_module_main_conf(r, ngx_http_voicebridge_module);
+
+    if (vmcf->zone == NULL || ctx->call_sid.len == 0) {
+        return;
+    }
+
+    ngx_memzero(&callback, sizeof(ngx_http_voicebridge_callback_t));
+
+    status = ngx_http_voicebridge_webhook_field(fields, n, "CallStatus");
+    value = ngx_http_voicebridge_webhook_field(fields, n, "StreamEvent");
+
+    callback.stream = ngx_http_voicebridge_stream_event(&value);
+
+    /* about a stream it is just the state the call is in */
+
+    if (value.len == 0) {
+        callback.status = ngx_http_voicebridge_call_status_of(&status);
+    }
+
+    callback.answered_by = ngx_http_voicebridge_webhook_field(fields, n,
+                                                              "AnsweredBy");
+    callback.sip = ngx_http_voicebridge_status_number(fields, n,
+                                                      "SipResponseCode");
+    callback.error_code = ngx_http_voicebridge_status_number(fields, n,
+                                                             "ErrorCode");
+
+    value = ngx_http_voicebridge_webhook_field(fields, n, "SequenceNumber");
+    callback.sequence = ngx_atoi(value.data, value.len);
+
+    ngx_http_voicebridge_record_of(ctx, &record);
+    ngx_http_voicebridge_stats_callback(vmcf->zone, &record, &callback);
+}
+
+
+/* a small decimal number, or 0 */
+
+static ngx_uint_t
+ngx_http_voicebridge_status_number(vb_form_field_t *fields, ngx_uint_t n,
+    const char *name)
+{
+    ngx_int_t  number;
+    ngx_str_t  value;
+
+    value = ngx_http_voicebridge_webhook_field(fields, n, name);
+    number = ngx_atoi(value.data, value.len);
+
+    return number > 0 && number <= 99999 ? (ngx_uint_t) number : 0;
 }

@@ -1,44 +1,80 @@
 
 /*
  * voicebridge_calls: live and recent calls as JSON (contract, section 3),
- * all, the newest (limit), or one (sid).
+ * all of them or those that are asked for.
  */
 
 
-#include <ngx_http_voicebridge_handler.h>
-#include <ngx_http_voicebridge_zone.h>
+#include <ngx_http_voicebridge_calls.h>
 
-#include <vb_writer.h>
-
-
-#define ngx_http_voicebridge_calls_member(w, record, name)                    \
-    ngx_http_voicebridge_calls_text(w, #name, (record)->name)
+#include <vb_form.h>
+#include <vb_twilio_call.h>
 
 
-static ngx_int_t ngx_http_voicebridge_calls_limit(ngx_http_request_t *r,
-    ngx_uint_t *limit);
-static ngx_int_t ngx_http_voicebridge_calls_send(ngx_http_request_t *r,
-    ngx_array_t *live, ngx_array_t *recent);
-static void ngx_http_voicebridge_calls_write(vb_writer_t *w,
-    ngx_array_t *records);
-static void ngx_http_voicebridge_calls_record(vb_writer_t *w,
-    ngx_http_voicebridge_record_t *record);
-static void ngx_http_voicebridge_calls_text(vb_writer_t *w, const char *name,
-    const char *value);
-static void ngx_http_voicebridge_calls_seconds(vb_writer_t *w,
-    const char *name, uint64_t ms);
-static void ngx_http_voicebridge_calls_started(vb_writer_t *w, uint64_t ms);
-static ngx_int_t ngx_http_voicebridge_calls_prepare(ngx_http_request_t *r,
-    ngx_array_t *records);
+/* more than there are names of filters */
+#define NGX_HTTP_VOICEBRIDGE_CALLS_FIELDS  16
+
+
+typedef const char *(*ngx_http_voicebridge_filter_pt)(ngx_str_t *value,
+    ngx_http_voicebridge_query_t *query);
+
+typedef struct {
+    const char                      *name;
+    ngx_http_voicebridge_filter_pt   handler;
+} ngx_http_voicebridge_filter_t;
+
+
+static ngx_int_t ngx_http_voicebridge_calls_get(ngx_http_request_t *r);
+static ngx_int_t ngx_http_voicebridge_calls_query(ngx_http_request_t *r,
+    ngx_http_voicebridge_query_t *query, ngx_str_t *detail);
+static const char *ngx_http_voicebridge_filter_sid(ngx_str_t *value,
+    ngx_http_voicebridge_query_t *query);
+static const char *ngx_http_voicebridge_filter_state(ngx_str_t *value,
+    ngx_http_voicebridge_query_t *query);
+static const char *ngx_http_voicebridge_filter_agent(ngx_str_t *value,
+    ngx_http_voicebridge_query_t *query);
+static const char *ngx_http_voicebridge_filter_direction(ngx_str_t *value,
+    ngx_http_voicebridge_query_t *query);
+static const char *ngx_http_voicebridge_filter_reason(ngx_str_t *value,
+    ngx_http_voicebridge_query_t *query);
+static const char *ngx_http_voicebridge_filter_limit(ngx_str_t *value,
+    ngx_http_voicebridge_query_t *query);
+static const char *ngx_http_voicebridge_filter_since(ngx_str_t *value,
+    ngx_http_voicebridge_query_t *query);
+static ngx_int_t ngx_http_voicebridge_filter_time(ngx_str_t *value,
+    uint64_t *ms);
+static ngx_uint_t ngx_http_voicebridge_filter_word(ngx_str_t *value,
+    const char **words);
+
+
+static ngx_http_voicebridge_filter_t  ngx_http_voicebridge_filters[] = {
+    { "sid", ngx_http_voicebridge_filter_sid },
+    { "state", ngx_http_voicebridge_filter_state },
+    { "agent", ngx_http_voicebridge_filter_agent },
+    { "direction", ngx_http_voicebridge_filter_direction },
+    { "reason", ngx_http_voicebridge_filter_reason },
+    { "limit", ngx_http_voicebridge_filter_limit },
+    { "since", ngx_http_voicebridge_filter_since },
+    { "view", NULL },                                  /* the dashboard's */
+    { NULL, NULL }
+};
+
+
+static const char  *ngx_http_voicebridge_filter_states[] = {
+    "queued", "dialing", "ringing", "answered",
+    "accepted", "connecting", "initiated", "live", "ending", "ended", NULL
+};
+
+static const char  *ngx_http_voicebridge_filter_directions[] = {
+    "inbound", "outbound", "unknown", NULL
+};
 
 
 ngx_int_t
 ngx_http_voicebridge_calls_handler(ngx_http_request_t *r)
 {
     ngx_int_t                          rc;
-    ngx_str_t                          sid, detail;
-    ngx_uint_t                         limit;
-    ngx_array_t                       *live, *recent;
+    ngx_str_t                          detail;
     ngx_http_voicebridge_main_conf_t  *vmcf;
 
     rc = ngx_http_voicebridge_view(r);
@@ -55,248 +91,314 @@ ngx_http_voicebridge_calls_handler(ngx_http_request_t *r)
                                        NGX_HTTP_SERVICE_UNAVAILABLE, &detail);
     }
 
-    if (ngx_http_voicebridge_calls_limit(r, &limit) != NGX_OK) {
-        ngx_str_set(&detail, "limit must be a number");
-        return ngx_http_voicebridge_send_detail(r, NGX_HTTP_BAD_REQUEST,
-                                                &detail);
-    }
-
-    if (ngx_http_arg(r, (u_char *) "sid", 3, &sid) != NGX_OK) {
-        ngx_str_null(&sid);
-    }
-
-    ngx_http_voicebridge_stats_reap(vmcf->zone, 0);
-
-    live = ngx_http_voicebridge_stats_records(vmcf->zone, r->pool, 1, &sid,
-                                              limit);
-    recent = ngx_http_voicebridge_stats_records(vmcf->zone, r->pool, 0, &sid,
-                                                limit);
-
-    if (live == NULL || recent == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_voicebridge_calls_send(r, live, recent);
+    return ngx_http_voicebridge_calls_get(r);
 }
 
 
 static ngx_int_t
-ngx_http_voicebridge_calls_limit(ngx_http_request_t *r, ngx_uint_t *limit)
+ngx_http_voicebridge_calls_get(ngx_http_request_t *r)
 {
-    ngx_int_t  n;
-    ngx_str_t  value;
-
-    *limit = NGX_MAX_INT32_VALUE;
-
-    if (ngx_http_arg(r, (u_char *) "limit", 5, &value) != NGX_OK) {
-        return NGX_OK;
-    }
-
-    n = ngx_atoi(value.data, value.len);
-
-    if (n == NGX_ERROR) {
-        return NGX_DECLINED;
-    }
-
-    *limit = ngx_min(*limit, (ngx_uint_t) n);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_voicebridge_calls_send(ngx_http_request_t *r, ngx_array_t *live,
-    ngx_array_t *recent)
-{
-    ngx_str_t    body;
-    ngx_uint_t   i;
-    vb_writer_t  w;
+    ngx_int_t                          rc;
+    ngx_str_t                          text;
+    ngx_array_t                       *live, *recent;
+    ngx_http_voicebridge_query_t       query;
+    ngx_http_voicebridge_main_conf_t  *vmcf;
 
     static ngx_str_t  type = ngx_string("application/json");
 
-    if (ngx_http_voicebridge_calls_prepare(r, live) != NGX_OK
-        || ngx_http_voicebridge_calls_prepare(r, recent) != NGX_OK)
+    rc = ngx_http_voicebridge_calls_query(r, &query, &text);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_voicebridge_send_detail(r, NGX_HTTP_BAD_REQUEST,
+                                                &text);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    vmcf = ngx_http_get_module_main_conf(r, ngx_http_voicebridge_module);
+
+    ngx_http_voicebridge_stats_reap(vmcf->zone, 0);
+
+    live = ngx_http_voicebridge_record_query(vmcf->zone, r->pool, 1, &query);
+    recent = ngx_http_voicebridge_record_query(vmcf->zone, r->pool, 0, &query);
+
+    if (live == NULL || recent == NULL
+        || ngx_http_voicebridge_calls_json(r, live, recent,
+                                           query.call_sid.len, &text)
+           != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    body.data = NULL;
-
-    for (i = 0; i < 2; i++) {
-        vb_writer_init(&w, body.data);
-
-        vb_write_literal(&w, "{\"live\": [");
-        ngx_http_voicebridge_calls_write(&w, live);
-        vb_write_literal(&w, "],\n \"recent\": [");
-        ngx_http_voicebridge_calls_write(&w, recent);
-        vb_write_literal(&w, "]}\n");
-
-        if (body.data == NULL) {
-            body.len = w.len;
-            body.data = ngx_pnalloc(r->pool, w.len);
-
-            if (body.data == NULL) {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
-            }
-        }
-    }
-
-    return ngx_http_voicebridge_send(r, NGX_HTTP_OK, &type, &body);
+    return ngx_http_voicebridge_send(r, NGX_HTTP_OK, &type, &text);
 }
 
 
-static void
-ngx_http_voicebridge_calls_write(vb_writer_t *w, ngx_array_t *records)
-{
-    ngx_uint_t                      i;
-    ngx_http_voicebridge_record_t  *record;
-
-    record = records->elts;
-
-    for (i = 0; i < records->nelts; i++) {
-
-        if (i) {
-            vb_write_literal(w, ",\n  ");
-        }
-
-        ngx_http_voicebridge_calls_record(w, &record[i]);
-    }
-}
-
-
-static void
-ngx_http_voicebridge_calls_record(vb_writer_t *w,
-    ngx_http_voicebridge_record_t *record)
-{
-    u_char  *p, buf[sizeof(", \"interruptions\": ") + NGX_INT32_LEN];
-
-    vb_write_literal(w, "{\"state\": \"");
-    vb_write(w, record->state, ngx_strlen(record->state));
-    vb_write_literal(w, "\"");
-
-    ngx_http_voicebridge_calls_member(w, record, call_sid);
-    ngx_http_voicebridge_calls_member(w, record, stream_sid);
-    ngx_http_voicebridge_calls_member(w, record, session_id);
-    ngx_http_voicebridge_calls_member(w, record, conversation_id);
-    ngx_http_voicebridge_calls_member(w, record, agent_id);
-    ngx_http_voicebridge_calls_member(w, record, direction);
-    ngx_http_voicebridge_calls_member(w, record, from);
-    ngx_http_voicebridge_calls_member(w, record, to);
-
-    ngx_http_voicebridge_calls_started(w, record->started);
-    ngx_http_voicebridge_calls_seconds(w, "duration", record->duration);
-    ngx_http_voicebridge_calls_member(w, record, end_reason);
-
-    p = ngx_sprintf(buf, ", \"interruptions\": %uD", record->interruptions);
-    vb_write(w, buf, p - buf);
-
-    if (record->first_audio == NGX_MAX_UINT32_VALUE) {
-        vb_write_literal(w, ", \"first_audio_seconds\": null");
-
-    } else {
-        ngx_http_voicebridge_calls_seconds(w, "first_audio_seconds",
-                                           record->first_audio);
-    }
-
-    ngx_http_voicebridge_calls_seconds(w, "caller_audio_seconds",
-                                       record->caller_audio);
-    ngx_http_voicebridge_calls_seconds(w, "agent_audio_seconds",
-                                       record->agent_audio);
-
-    ngx_http_voicebridge_calls_member(w, record, error);
-
-    vb_write_literal(w, "}");
-}
-
-
-/* what is not known is null */
-
-static void
-ngx_http_voicebridge_calls_text(vb_writer_t *w, const char *name,
-    const char *value)
-{
-    vb_write_literal(w, ", \"");
-    vb_write(w, name, ngx_strlen(name));
-
-    if (value[0] == '\0') {
-        vb_write_literal(w, "\": null");
-        return;
-    }
-
-    vb_write_literal(w, "\": \"");
-    vb_write_json(w, (u_char *) value, ngx_strlen(value));
-    vb_write_literal(w, "\"");
-}
-
-
-static void
-ngx_http_voicebridge_calls_seconds(vb_writer_t *w, const char *name,
-    uint64_t ms)
-{
-    u_char  *p, buf[64 + NGX_INT64_LEN];
-
-    p = ngx_snprintf(buf, sizeof(buf), ", \"%s\": %uL.%03uL", name, ms / 1000,
-                     ms % 1000);
-
-    vb_write(w, buf, p - buf);
-}
-
-
-/* RFC 3339 */
-
-static void
-ngx_http_voicebridge_calls_started(vb_writer_t *w, uint64_t ms)
-{
-    u_char    *p, buf[64 + 7 * NGX_INT64_LEN];
-    ngx_tm_t   tm;
-
-    ngx_gmtime((time_t) (ms / 1000), &tm);
-
-    p = ngx_sprintf(buf, ", \"started\": \"%4d-%02d-%02dT%02d:%02d:%02d.%03uLZ"
-                    "\"", tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
-                    tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec, ms % 1000);
-
-    vb_write(w, buf, p - buf);
-}
-
-
-/*
- * Errors are the agent's words, in which there may be numbers of phones; and
- * a live call's duration is that of now.
- */
+/* NGX_OK; NGX_DECLINED with a detail that says what is wrong; NGX_ERROR */
 
 static ngx_int_t
-ngx_http_voicebridge_calls_prepare(ngx_http_request_t *r, ngx_array_t *records)
+ngx_http_voicebridge_calls_query(ngx_http_request_t *r,
+    ngx_http_voicebridge_query_t *query, ngx_str_t *detail)
 {
-    uint64_t                        now;
-    ngx_str_t                       error;
-    ngx_uint_t                      i;
-    ngx_time_t                     *tp;
-    ngx_http_voicebridge_record_t  *record;
+    u_char                         *args;
+    ssize_t                         i, n;
+    const char                     *error;
+    vb_form_field_t                 fields[NGX_HTTP_VOICEBRIDGE_CALLS_FIELDS];
+    ngx_http_voicebridge_filter_t  *f;
 
-    tp = ngx_timeofday();
-    now = (uint64_t) tp->sec * 1000 + tp->msec;
+    ngx_memzero(query, sizeof(ngx_http_voicebridge_query_t));
+    query->limit = NGX_MAX_INT32_VALUE;
 
-    record = records->elts;
-
-    for (i = 0; i < records->nelts; i++) {
-
-        if (record[i].end_reason[0] == '\0') {
-            record[i].duration = now - ngx_min(now, record[i].started);
-        }
-
-        error.data = (u_char *) record[i].error;
-        error.len = ngx_strlen(error.data);
-
-        if (ngx_http_voicebridge_plain_text(r->pool, &error, error.len, &error)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        ngx_http_voicebridge_stats_text(record[i].error,
-                                        sizeof(record[i].error), &error);
+    args = ngx_pnalloc(r->pool, r->args.len + 1);
+    if (args == NULL) {
+        return NGX_ERROR;
     }
 
+    ngx_memcpy(args, r->args.data, r->args.len);
+
+    n = vb_form_parse(fields, NGX_HTTP_VOICEBRIDGE_CALLS_FIELDS, args,
+                      r->args.len);
+
+    error = n < 0 ? "the query has too many fields or a broken percent escape"
+                  : NULL;
+
+    for (i = 0; i < n && error == NULL; i++) {
+
+        for (f = ngx_http_voicebridge_filters; f->name; f++) {
+            if (fields[i].name.len == ngx_strlen(f->name)
+                && ngx_strncmp(fields[i].name.data, f->name,
+                               fields[i].name.len)
+                   == 0)
+            {
+                break;
+            }
+        }
+
+        if (f->name == NULL) {
+            error = "the query may have sid, state, agent, direction, reason, "
+                    "limit and since";
+
+        } else if (f->handler && fields[i].value.len) {
+            error = f->handler(&fields[i].value, query);
+        }
+    }
+
+    if (error == NULL) {
+        return NGX_OK;
+    }
+
+    detail->data = (u_char *) error;
+    detail->len = ngx_strlen(error);
+
+    return NGX_DECLINED;
+}
+
+
+/* each returns NULL, or what is wrong */
+
+static const char *
+ngx_http_voicebridge_filter_sid(ngx_str_t *value,
+    ngx_http_voicebridge_query_t *query)
+{
+    if (!vb_twilio_sid(value, "CA")) {
+        return "sid must be a call's SID: CA and 32 hexadecimal digits";
+    }
+
+    query->call_sid = *value;
+
+    return NULL;
+}
+
+
+static const char *
+ngx_http_voicebridge_filter_state(ngx_str_t *value,
+    ngx_http_voicebridge_query_t *query)
+{
+    if (!ngx_http_voicebridge_filter_word(value,
+                                          ngx_http_voicebridge_filter_states))
+    {
+        return "state must be one of queued, dialing, ringing, answered, "
+               "accepted, connecting, initiated, live, ending, ended";
+    }
+
+    query->state = *value;
+
+    return NULL;
+}
+
+
+static const char *
+ngx_http_voicebridge_filter_agent(ngx_str_t *value,
+    ngx_http_voicebridge_query_t *query)
+{
+    query->agent_id = *value;
+
+    return NULL;
+}
+
+
+static const char *
+ngx_http_voicebridge_filter_direction(ngx_str_t *value,
+    ngx_http_voicebridge_query_t *query)
+{
+    if (!ngx_http_voicebridge_filter_word(value,
+                                      ngx_http_voicebridge_filter_directions))
+    {
+        return "direction must be one of inbound, outbound, unknown";
+    }
+
+    query->direction = *value;
+
+    return NULL;
+}
+
+
+static const char *
+ngx_http_voicebridge_filter_reason(ngx_str_t *value,
+    ngx_http_voicebridge_query_t *query)
+{
+    size_t  i;
+
+    for (i = 0; i < value->len; i++) {
+        if ((value->data[i] < 'a' || value->data[i] > 'z')
+            && value->data[i] != '_')
+        {
+            return "reason must be one of the log's, such as caller_hung_up";
+        }
+    }
+
+    query->end_reason = *value;
+
+    return NULL;
+}
+
+
+static const char *
+ngx_http_voicebridge_filter_limit(ngx_str_t *value,
+    ngx_http_voicebridge_query_t *query)
+{
+    ngx_int_t  n;
+
+    n = ngx_atoi(value->data, value->len);
+
+    if (n == NGX_ERROR) {
+        return "limit must be a number";
+    }
+
+    query->limit = ngx_min((ngx_uint_t) n, NGX_MAX_INT32_VALUE);
+
+    return NULL;
+}
+
+
+/* a moment (RFC 3339, UTC), or how long ago */
+
+static const char *
+ngx_http_voicebridge_filter_since(ngx_str_t *value,
+    ngx_http_voicebridge_query_t *query)
+{
+    uint64_t   now;
+    ngx_int_t  ago;
+
+    if (ngx_http_voicebridge_filter_time(value, &query->since) == NGX_OK) {
+        return NULL;
+    }
+
+    ago = ngx_parse_time(value, 0);
+
+    if (ago == (ngx_int_t) NGX_ERROR) {
+        return "since must be a time such as 10m, or one like "
+               "2026-01-31T23:59:59Z";
+    }
+
+    now = ngx_http_voicebridge_record_now();
+
+    query->since = now - ngx_min(now, (uint64_t) ago);
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_filter_time(ngx_str_t *value, uint64_t *ms)
+{
+    size_t      i;
+    int64_t     year, month, day, days;
+    ngx_int_t   n[6];
+
+    static const struct {
+        size_t  pos;
+        size_t  len;
+        u_char  before;
+        int     min;
+        int     max;
+    } part[] = {
+        { 0, 4, 0, 1970, 9999 },
+        { 5, 2, '-', 1, 12 },
+        { 8, 2, '-', 1, 31 },
+        { 11, 2, 'T', 0, 23 },
+        { 14, 2, ':', 0, 59 },
+        { 17, 2, ':', 0, 60 }
+    };
+
+    if (value->len < sizeof("2026-01-31T23:59:59Z") - 1
+        || value->data[value->len - 1] != 'Z')
+    {
+        return NGX_DECLINED;
+    }
+
+    for (i = 0; i < 6; i++) {
+        n[i] = ngx_atoi(value->data + part[i].pos, part[i].len);
+
+        if (n[i] < part[i].min || n[i] > part[i].max
+            || (i && value->data[part[i].pos - 1] != part[i].before))
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    /* a fraction may be there, and does not matter */
+
+    for (i = 19; i < value->len - 1; i++) {
+        if (i == 19 ? value->data[i] != '.'
+                    : (value->data[i] < '0' || value->data[i] > '9'))
+        {
+            return NGX_DECLINED;
+        }
+    }
+
+    /* as in ngx_gmtime(): the year begins with March; days since 1970 */
+
+    year = n[0];
+    month = n[1] - 2;
+    day = n[2];
+
+    if (month <= 0) {
+        month += 12;
+        year -= 1;
+    }
+
+    days = 365 * year + year / 4 - year / 100 + year / 400
+           + 367 * month / 12 - 30 + day - 1 - 719527 + 31 + 28;
+
+    *ms = (uint64_t) (((days * 24 + n[3]) * 60 + n[4]) * 60 + n[5]) * 1000;
+
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_voicebridge_filter_word(ngx_str_t *value, const char **words)
+{
+    for ( /* void */ ; *words; words++) {
+        if (value->len == ngx_strlen(*words)
+            && ngx_strncmp(value->data, *words, value->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }

@@ -7,6 +7,7 @@
 
 
 #include <ngx_http_voicebridge.h>
+#include <ngx_http_voicebridge_stats.h>
 #include <vb_agent_client.h>
 #include <vb_form.h>
 
@@ -131,6 +132,26 @@ ngx_int_t ngx_http_voicebridge_masked(ngx_pool_t *pool, ngx_str_t *number,
  */
 ngx_int_t ngx_http_voicebridge_plain_text(ngx_pool_t *pool, ngx_str_t *text,
     size_t max, ngx_str_t *plain);
+
+/*
+ * What ctx says of a call, as a record has it: texts, with masked numbers.
+ */
+void ngx_http_voicebridge_record_of(ngx_http_voicebridge_ctx_t *ctx,
+    ngx_http_voicebridge_record_t *record);
+
+/*
+ * Twilio has the call that ctx describes: event says how (PLACED, INCOMING),
+ * status is Twilio's CallStatus or NULL.  Nothing where there is no zone.
+ */
+void ngx_http_voicebridge_placed(ngx_http_request_t *r,
+    ngx_http_voicebridge_ctx_t *ctx, ngx_http_voicebridge_step_e event,
+    ngx_str_t *status);
+
+/* what Twilio's words mean; NONE (0) where they are not known */
+ngx_http_voicebridge_status_e ngx_http_voicebridge_call_status_of(
+    ngx_str_t *status);
+ngx_http_voicebridge_stream_e ngx_http_voicebridge_stream_event(
+    ngx_str_t *event);
 
 /* adds a header to the answer; key and value are static or of r->pool */
 ngx_int_t ngx_http_voicebridge_add_header(ngx_http_request_t *r,

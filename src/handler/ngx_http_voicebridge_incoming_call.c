@@ -116,6 +116,9 @@ ngx_http_voicebridge_incoming_answer(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ngx_http_voicebridge_placed(r, ctx, NGX_HTTP_VOICEBRIDGE_STEP_INCOMING,
+                                NULL);
+
     return ngx_http_voicebridge_send(r, NGX_HTTP_OK, &type, &twiml);
 }
 

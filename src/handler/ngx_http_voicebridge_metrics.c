@@ -1,8 +1,7 @@
 
 /*
  * voicebridge_metrics: the zone's counters in Prometheus' text format,
- * version 0.0.4; and the counting of what never becomes a call, when it is
- * logged.
+ * version 0.0.4
  */
 
 
@@ -16,10 +15,12 @@
 #define NGX_HTTP_VOICEBRIDGE_METRICS_LINE  256
 
 
+/* one that has no name is another series of the one before */
 typedef struct {
     ngx_uint_t            id;
     const char           *name;
-    const char           *label[2];
+    const char           *label[2];    /* a counter's names; else a name and
+                                          a value */
     const char           *help;
 } ngx_http_voicebridge_metric_t;
 
@@ -27,21 +28,27 @@ typedef struct {
 static ngx_int_t ngx_http_voicebridge_metrics_text(ngx_http_request_t *r,
     ngx_shm_zone_t *zone, ngx_str_t *text);
 static void ngx_http_voicebridge_metrics_write(vb_writer_t *w,
-    ngx_http_voicebridge_stats_sh_t *sh, ngx_uint_t live);
+    ngx_http_voicebridge_stats_sh_t *sh, ngx_uint_t live, ngx_uint_t waiting);
 static void ngx_http_voicebridge_metrics_outside(vb_writer_t *w,
     ngx_http_voicebridge_stats_sh_t *sh);
 static void ngx_http_voicebridge_metrics_counters(vb_writer_t *w,
     ngx_http_voicebridge_stats_sh_t *sh);
+static void ngx_http_voicebridge_metrics_audio(vb_writer_t *w,
+    ngx_http_voicebridge_stats_sh_t *sh);
+static void ngx_http_voicebridge_metrics_histograms(vb_writer_t *w,
+    ngx_http_voicebridge_stats_sh_t *sh);
 static void ngx_http_voicebridge_metrics_histogram(vb_writer_t *w,
-    ngx_http_voicebridge_metric_t *m, ngx_http_voicebridge_histogram_t *h);
-static void ngx_http_voicebridge_metrics_bound(vb_writer_t *w,
-    ngx_msec_t ms);
+    const char *name, ngx_http_voicebridge_metric_t *m,
+    ngx_http_voicebridge_histogram_t *h);
+static void ngx_http_voicebridge_metrics_bound(vb_writer_t *w, uint32_t us);
+static void ngx_http_voicebridge_metrics_peaks(vb_writer_t *w,
+    ngx_http_voicebridge_stats_sh_t *sh);
+static void ngx_http_voicebridge_metrics_single(vb_writer_t *w,
+    const char *name, const char *type, ngx_uint_t value, const char *help);
 static void ngx_http_voicebridge_metrics_head(vb_writer_t *w,
     const char *name, const char *type, const char *help);
 static void ngx_http_voicebridge_metrics_printf(vb_writer_t *w,
     const char *fmt, ...);
-static ngx_int_t ngx_http_voicebridge_metrics_log(ngx_http_request_t *r);
-static const char *ngx_http_voicebridge_metrics_refused(ngx_http_request_t *r);
 
 
 static ngx_http_voicebridge_metric_t  ngx_http_voicebridge_counters[] = {
@@ -56,6 +63,10 @@ static ngx_http_voicebridge_metric_t  ngx_http_voicebridge_counters[] = {
     { NGX_HTTP_VOICEBRIDGE_STATS_REFUSED,
       "voicebridge_handshakes_refused_total", { "reason", NULL },
       "Media streams that were refused before they became calls." },
+
+    { NGX_HTTP_VOICEBRIDGE_STATS_FAILURES,
+      "voicebridge_request_failures_total", { "service", "kind" },
+      "Requests to ElevenLabs and Twilio that failed, each attempt." },
 
     { NGX_HTTP_VOICEBRIDGE_STATS_EVENTS,
       "voicebridge_webhook_events_total", { "result", NULL },
@@ -72,13 +83,35 @@ static ngx_http_voicebridge_metric_t  ngx_http_voicebridge_histograms[] = {
 
     { NGX_HTTP_VOICEBRIDGE_STATS_FIRST_AUDIO,
       "voicebridge_first_audio_seconds", { NULL, NULL },
-      "From Twilio's handshake to the first audio of the agent, told at the "
-      "call's next event." },
+      "From Twilio's handshake to the first audio of the agent." },
 
     { NGX_HTTP_VOICEBRIDGE_STATS_ANSWER,
       "voicebridge_answer_seconds", { NULL, NULL },
       "From the caller's transcript, which the agent sends when the caller "
       "stops, to the agent's next audio." },
+
+    { NGX_HTTP_VOICEBRIDGE_STATS_TO_AGENT,
+      "voicebridge_relay_seconds", { "direction", "caller_to_agent" },
+      "From the arrival of audio to its being written on the other side; a "
+      "sample, about one message in 16." },
+
+    { NGX_HTTP_VOICEBRIDGE_STATS_TO_CALLER,
+      NULL, { "direction", "agent_to_caller" }, "" },
+
+    { 0, NULL, { NULL, NULL }, NULL }
+};
+
+
+static ngx_http_voicebridge_metric_t  ngx_http_voicebridge_peaks[] = {
+    { NGX_HTTP_VOICEBRIDGE_STATS_PEAK_CALLER,
+      "voicebridge_queue_peak_bytes", { "queue", "to_caller" },
+      "The most that ever waited in such a queue of one call." },
+
+    { NGX_HTTP_VOICEBRIDGE_STATS_PEAK_AGENT,
+      NULL, { "queue", "to_agent" }, "" },
+
+    { NGX_HTTP_VOICEBRIDGE_STATS_PEAK_EARLY,
+      NULL, { "queue", "before_agent" }, "" },
 
     { 0, NULL, { NULL, NULL }, NULL }
 };
@@ -142,7 +175,7 @@ ngx_http_voicebridge_metrics_text(ngx_http_request_t *r, ngx_shm_zone_t *zone,
     ngx_str_t *text)
 {
     size_t                            size;
-    ngx_uint_t                        live;
+    ngx_uint_t                        live, waiting;
     vb_writer_t                       w;
     ngx_http_voicebridge_stats_sh_t  *sh;
 
@@ -150,9 +183,10 @@ ngx_http_voicebridge_metrics_text(ngx_http_request_t *r, ngx_shm_zone_t *zone,
 
     sh = ngx_http_voicebridge_zone_stats(zone);
     live = ngx_http_voicebridge_stats_live(zone);
+    waiting = ngx_http_voicebridge_stats_ringing(zone);
 
     vb_writer_init(&w, NULL);
-    ngx_http_voicebridge_metrics_write(&w, sh, live);
+    ngx_http_voicebridge_metrics_write(&w, sh, live, waiting);
 
     /* numbers grow while they are written, and counters are added */
 
@@ -167,7 +201,7 @@ ngx_http_voicebridge_metrics_text(ngx_http_request_t *r, ngx_shm_zone_t *zone,
     w.size = size;
     w.len = 0;
 
-    ngx_http_voicebridge_metrics_write(&w, sh, live);
+    ngx_http_voicebridge_metrics_write(&w, sh, live, waiting);
 
     if (w.len > size) {
         return NGX_ERROR;
@@ -181,24 +215,41 @@ ngx_http_voicebridge_metrics_text(ngx_http_request_t *r, ngx_shm_zone_t *zone,
 
 static void
 ngx_http_voicebridge_metrics_write(vb_writer_t *w,
-    ngx_http_voicebridge_stats_sh_t *sh, ngx_uint_t live)
+    ngx_http_voicebridge_stats_sh_t *sh, ngx_uint_t live, ngx_uint_t waiting)
 {
-    uint64_t                        caller, agent;
-    ngx_http_voicebridge_metric_t  *m;
-
-    ngx_http_voicebridge_metrics_head(w, "voicebridge_calls_live", "gauge",
-                                      "Calls that are going on.");
-    ngx_http_voicebridge_metrics_printf(w, "voicebridge_calls_live %ui\n",
-                                        live);
+    ngx_http_voicebridge_metrics_single(w, "voicebridge_calls_live", "gauge",
+                                        live, "Calls that are going on.");
+    ngx_http_voicebridge_metrics_single(w, "voicebridge_calls_waiting",
+                                        "gauge", waiting,
+                                        "Calls Twilio knows of that have no "
+                                        "media stream yet: queued, ringing.");
 
     ngx_http_voicebridge_metrics_counters(w, sh);
 
-    ngx_http_voicebridge_metrics_head(w, "voicebridge_interruptions_total",
-                                      "counter",
-                                      "Times a caller interrupted the agent.");
-    ngx_http_voicebridge_metrics_printf(w,
-                                   "voicebridge_interruptions_total %uA\n",
-                                   sh->interruptions);
+    ngx_http_voicebridge_metrics_single(w, "voicebridge_interruptions_total",
+                                        "counter", sh->interruptions,
+                                        "Times a caller interrupted the "
+                                        "agent.");
+
+    ngx_http_voicebridge_metrics_audio(w, sh);
+    ngx_http_voicebridge_metrics_histograms(w, sh);
+    ngx_http_voicebridge_metrics_peaks(w, sh);
+
+    ngx_http_voicebridge_metrics_outside(w, sh);
+
+    ngx_http_voicebridge_metrics_single(w, "voicebridge_zone_full_total",
+                                        "counter", sh->full,
+                                        "Times voicebridge_zone had no room: "
+                                        "calls not shown, events not "
+                                        "counted, tokens not remembered.");
+}
+
+
+static void
+ngx_http_voicebridge_metrics_audio(vb_writer_t *w,
+    ngx_http_voicebridge_stats_sh_t *sh)
+{
+    uint64_t  caller, agent;
 
     caller = sh->caller_audio;
     agent = sh->agent_audio;
@@ -213,20 +264,6 @@ ngx_http_voicebridge_metrics_write(vb_writer_t *w,
                   "voicebridge_audio_seconds_total"
                   "{direction=\"agent_to_caller\"} %uL.%03uL\n",
                   caller / 1000, caller % 1000, agent / 1000, agent % 1000);
-
-    for (m = ngx_http_voicebridge_histograms; m->name; m++) {
-        ngx_http_voicebridge_metrics_histogram(w, m, &sh->histogram[m->id]);
-    }
-
-    ngx_http_voicebridge_metrics_outside(w, sh);
-
-    ngx_http_voicebridge_metrics_head(w, "voicebridge_zone_full_total",
-                                      "counter",
-                                      "Calls without a record and events "
-                                      "without a counter: voicebridge_zone "
-                                      "is too small.");
-    ngx_http_voicebridge_metrics_printf(w, "voicebridge_zone_full_total %uA\n",
-                                        sh->full);
 }
 
 
@@ -246,21 +283,15 @@ ngx_http_voicebridge_metrics_outside(vb_writer_t *w,
         }
     }
 
-    ngx_http_voicebridge_metrics_head(w, "voicebridge_webhook_events_waiting",
-                                      "gauge",
-                                      "Events that are not delivered yet.");
-    ngx_http_voicebridge_metrics_printf(w,
-                                   "voicebridge_webhook_events_waiting %ui\n",
-                                   waiting);
-
-    ngx_http_voicebridge_metrics_head(w,
+    ngx_http_voicebridge_metrics_single(w,
+                                        "voicebridge_webhook_events_waiting",
+                                        "gauge", waiting,
+                                        "Events that are not delivered yet.");
+    ngx_http_voicebridge_metrics_single(w,
                                     "voicebridge_transcript_lines_lost_total",
-                                    "counter",
+                                    "counter", sh->lines_lost,
                                     "Lines that could not be written to "
                                     "voicebridge_transcript_log.");
-    ngx_http_voicebridge_metrics_printf(w,
-                              "voicebridge_transcript_lines_lost_total %uA\n",
-                              sh->lines_lost);
 }
 
 
@@ -300,16 +331,51 @@ ngx_http_voicebridge_metrics_counters(vb_writer_t *w,
 }
 
 
+static void
+ngx_http_voicebridge_metrics_histograms(vb_writer_t *w,
+    ngx_http_voicebridge_stats_sh_t *sh)
+{
+    const char                     *name;
+    ngx_http_voicebridge_metric_t  *m;
+
+    name = NULL;
+
+    for (m = ngx_http_voicebridge_histograms; m->help; m++) {
+
+        if (m->name) {
+            name = m->name;
+
+            ngx_http_voicebridge_metrics_head(w, name, "histogram", m->help);
+        }
+
+        ngx_http_voicebridge_metrics_histogram(w, name, m,
+                                               &sh->histogram[m->id]);
+    }
+}
+
+
 /* the count is the sum of what was read of the buckets, so that they agree */
 
 static void
-ngx_http_voicebridge_metrics_histogram(vb_writer_t *w,
+ngx_http_voicebridge_metrics_histogram(vb_writer_t *w, const char *name,
     ngx_http_voicebridge_metric_t *m, ngx_http_voicebridge_histogram_t *h)
 {
-    uint64_t    n, sum;
-    ngx_uint_t  i;
+    u_char           before[64], alone[64];
+    uint64_t         n, sum;
+    ngx_uint_t       i;
+    const uint32_t  *bounds;
 
-    ngx_http_voicebridge_metrics_head(w, m->name, "histogram", m->help);
+    before[0] = '\0';
+    alone[0] = '\0';
+
+    if (m->label[0]) {
+        *ngx_snprintf(before, sizeof(before) - 1, "%s=\"%s\",", m->label[0],
+                      m->label[1]) = '\0';
+        *ngx_snprintf(alone, sizeof(alone) - 1, "{%s=\"%s\"}", m->label[0],
+                      m->label[1]) = '\0';
+    }
+
+    bounds = ngx_http_voicebridge_stats_bounds(m->id);
 
     sum = h->sum;
     n = 0;
@@ -317,30 +383,31 @@ ngx_http_voicebridge_metrics_histogram(vb_writer_t *w,
     for (i = 0; i < NGX_HTTP_VOICEBRIDGE_STATS_BOUNDS; i++) {
         n += h->bucket[i];
 
-        ngx_http_voicebridge_metrics_printf(w, "%s_bucket{le=\"", m->name);
-        ngx_http_voicebridge_metrics_bound(w,
-                                        ngx_http_voicebridge_stats_bounds[i]);
+        ngx_http_voicebridge_metrics_printf(w, "%s_bucket{%sle=\"", name,
+                                            before);
+        ngx_http_voicebridge_metrics_bound(w, bounds[i]);
         ngx_http_voicebridge_metrics_printf(w, "\"} %uL\n", n);
     }
 
     n += h->bucket[i];
 
-    ngx_http_voicebridge_metrics_printf(w, "%s_bucket{le=\"+Inf\"} %uL\n",
-                                        m->name, n);
-    ngx_http_voicebridge_metrics_printf(w, "%s_sum %uL.%03uL\n", m->name,
-                                        sum / 1000, sum % 1000);
-    ngx_http_voicebridge_metrics_printf(w, "%s_count %uL\n", m->name, n);
+    ngx_http_voicebridge_metrics_printf(w, "%s_bucket{%sle=\"+Inf\"} %uL\n",
+                                        name, before, n);
+    ngx_http_voicebridge_metrics_printf(w, "%s_sum%s %uL.%06uL\n", name,
+                                        alone, sum / 1000000, sum % 1000000);
+    ngx_http_voicebridge_metrics_printf(w, "%s_count%s %uL\n", name, alone,
+                                        n);
 }
 
 
-/* milliseconds as seconds, and as short as they can be: it is a label */
+/* microseconds as seconds, and as short as they can be: it is a label */
 
 static void
-ngx_http_voicebridge_metrics_bound(vb_writer_t *w, ngx_msec_t ms)
+ngx_http_voicebridge_metrics_bound(vb_writer_t *w, uint32_t us)
 {
-    u_char  *p, buf[NGX_TIME_T_LEN + sizeof(".000")];
+    u_char  *p, buf[NGX_INT64_LEN + sizeof(".000000")];
 
-    p = ngx_sprintf(buf, "%M.%03M", ms / 1000, ms % 1000);
+    p = ngx_sprintf(buf, "%uD.%06uD", us / 1000000, us % 1000000);
 
     while (p[-1] == '0') {
         p--;
@@ -351,6 +418,35 @@ ngx_http_voicebridge_metrics_bound(vb_writer_t *w, ngx_msec_t ms)
     }
 
     vb_write(w, buf, p - buf);
+}
+
+
+static void
+ngx_http_voicebridge_metrics_peaks(vb_writer_t *w,
+    ngx_http_voicebridge_stats_sh_t *sh)
+{
+    const char                     *name;
+    ngx_http_voicebridge_metric_t  *m;
+
+    name = ngx_http_voicebridge_peaks[0].name;
+
+    ngx_http_voicebridge_metrics_head(w, name, "gauge",
+                                      ngx_http_voicebridge_peaks[0].help);
+
+    for (m = ngx_http_voicebridge_peaks; m->help; m++) {
+        ngx_http_voicebridge_metrics_printf(w, "%s{%s=\"%s\"} %uA\n", name,
+                                            m->label[0], m->label[1],
+                                            sh->peak[m->id]);
+    }
+}
+
+
+static void
+ngx_http_voicebridge_metrics_single(vb_writer_t *w, const char *name,
+    const char *type, ngx_uint_t value, const char *help)
+{
+    ngx_http_voicebridge_metrics_head(w, name, type, help);
+    ngx_http_voicebridge_metrics_printf(w, "%s %ui\n", name, value);
 }
 
 
@@ -381,108 +477,4 @@ ngx_http_voicebridge_metrics_printf(vb_writer_t *w, const char *fmt, ...)
     va_end(args);
 
     vb_write(w, buf, p - buf);
-}
-
-
-ngx_int_t
-ngx_http_voicebridge_add_log_handler(ngx_conf_t *cf)
-{
-    ngx_http_handler_pt        *h;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
-
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    *h = ngx_http_voicebridge_metrics_log;
-
-    return NGX_OK;
-}
-
-
-/*
- * Where a request is logged its status is known, whoever has refused it:
- * this module, limit_req, or core before any handler.
- */
-
-static ngx_int_t
-ngx_http_voicebridge_metrics_log(ngx_http_request_t *r)
-{
-    char                              *status;
-    u_char                             buf[NGX_INT_T_LEN + 1];
-    const char                        *reason;
-    ngx_http_voicebridge_loc_conf_t   *vlcf;
-    ngx_http_voicebridge_main_conf_t  *vmcf;
-
-    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
-
-    if (vlcf->location == NULL || r != r->main) {
-        return NGX_OK;
-    }
-
-    vmcf = ngx_http_get_module_main_conf(r, ngx_http_voicebridge_module);
-
-    if (vlcf->location->keys) {
-        *ngx_sprintf(buf, "%03ui", r->err_status ? r->err_status
-                                               : r->headers_out.status)
-            = '\0';
-        status = (char *) buf;
-
-        ngx_http_voicebridge_stats_count(vmcf->zone,
-                                         NGX_HTTP_VOICEBRIDGE_STATS_OUTBOUND,
-                                         status, "");
-
-    } else if (vlcf->location->streams) {
-        reason = ngx_http_voicebridge_metrics_refused(r);
-
-        if (reason) {
-            ngx_http_voicebridge_stats_count(vmcf->zone,
-                                          NGX_HTTP_VOICEBRIDGE_STATS_REFUSED,
-                                          reason, "");
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* why, or NULL where it was not; the handler leaves a context behind */
-
-static const char *
-ngx_http_voicebridge_metrics_refused(ngx_http_request_t *r)
-{
-    ngx_uint_t  status, ours;
-
-    ours = ngx_http_get_module_ctx(r, ngx_http_voicebridge_module) != NULL;
-    status = r->err_status ? r->err_status : r->headers_out.status;
-
-    switch (status) {
-
-    case NGX_HTTP_SWITCHING_PROTOCOLS:
-        return NULL;
-
-    case NGX_HTTP_FORBIDDEN:
-        return ours ? "signature" : "denied";
-
-    case NGX_HTTP_NOT_ALLOWED:
-    case 426:
-        return "not_websocket";
-
-    case NGX_HTTP_BAD_REQUEST:
-        return "malformed";
-
-    case NGX_HTTP_TOO_MANY_REQUESTS:
-    case NGX_HTTP_SERVICE_UNAVAILABLE:
-        return "limited";
-
-    case NGX_HTTP_INTERNAL_SERVER_ERROR:
-        return "internal_error";
-
-    default:
-        return "other";
-    }
 }

@@ -22,6 +22,8 @@ typedef struct {
     ngx_str_t                     session_id;
     ngx_str_t                     masked;      /* and these for the log */
     ngx_str_t                     session;
+    ngx_shm_zone_t               *zone;
+    ngx_http_voicebridge_record_t record;      /* these for the zone */
 } ngx_http_voicebridge_outbound_t;
 
 
@@ -34,6 +36,9 @@ static ngx_pool_cleanup_t *ngx_http_voicebridge_outbound_hold(
 static void ngx_http_voicebridge_outbound_detach(void *data);
 static void ngx_http_voicebridge_outbound_done(
     ngx_http_voicebridge_fetch_t *f);
+static void ngx_http_voicebridge_outbound_tell(
+    ngx_http_voicebridge_fetch_t *f, ngx_http_voicebridge_outbound_t *o,
+    ngx_http_voicebridge_result_t *result);
 static void ngx_http_voicebridge_outbound_remember(
     ngx_http_voicebridge_once_t *once, ngx_http_voicebridge_result_t *result,
     ngx_str_t *body);
@@ -152,9 +157,12 @@ static ngx_pool_cleanup_t *
 ngx_http_voicebridge_outbound_hold(ngx_http_request_t *r,
     ngx_http_voicebridge_fetch_t *f, ngx_http_voicebridge_once_t *once)
 {
-    ngx_pool_cleanup_t               *cln;
-    ngx_http_voicebridge_ctx_t       *ctx;
-    ngx_http_voicebridge_outbound_t  *o;
+    ngx_pool_cleanup_t                *cln;
+    ngx_http_voicebridge_ctx_t        *ctx;
+    ngx_http_voicebridge_outbound_t   *o;
+    ngx_http_voicebridge_main_conf_t  *vmcf;
+
+    vmcf = ngx_http_get_module_main_conf(r, ngx_http_voicebridge_module);
 
     ctx = ngx_http_voicebridge_ctx(r);
     if (ctx == NULL) {
@@ -190,6 +198,9 @@ ngx_http_voicebridge_outbound_hold(ngx_http_request_t *r,
     o->request = r;
     o->cleanup = cln;
     o->once = *once;
+    o->zone = vmcf->zone;
+
+    ngx_http_voicebridge_record_of(ctx, &o->record);
 
     f->handler = ngx_http_voicebridge_outbound_done;
     f->data = o;
@@ -220,6 +231,7 @@ ngx_http_voicebridge_outbound_done(ngx_http_voicebridge_fetch_t *f)
     r = o->request;
 
     ngx_http_voicebridge_outbound_result(f, &result);
+    ngx_http_voicebridge_outbound_tell(f, o, &result);
 
     if (ngx_http_voicebridge_outbound_json(f->pool, &result, &o->to,
                                            &o->session_id, &body)
@@ -255,6 +267,30 @@ ngx_http_voicebridge_outbound_done(ngx_http_voicebridge_fetch_t *f)
     /* nobody else does, this being no event of the client's connection */
 
     ngx_http_run_posted_requests(c);
+}
+
+
+/* for operators: a call that waits, or a request that failed */
+
+static void
+ngx_http_voicebridge_outbound_tell(ngx_http_voicebridge_fetch_t *f,
+    ngx_http_voicebridge_outbound_t *o, ngx_http_voicebridge_result_t *result)
+{
+    if (result->status == NGX_HTTP_OK) {
+        ngx_http_voicebridge_record_text(o->record.call_sid,
+                                         sizeof(o->record.call_sid),
+                                         &result->answer.sid);
+
+        ngx_http_voicebridge_stats_placed(o->zone, &o->record,
+                 NGX_HTTP_VOICEBRIDGE_STEP_PLACED,
+                 ngx_http_voicebridge_call_status_of(&result->answer.status));
+        return;
+    }
+
+    ngx_http_voicebridge_stats_count(o->zone,
+                                     NGX_HTTP_VOICEBRIDGE_STATS_FAILURES,
+                                     "twilio",
+                                     f->failure ? f->failure : "invalid");
 }
 
 

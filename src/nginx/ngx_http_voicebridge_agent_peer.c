@@ -29,6 +29,8 @@ static void ngx_http_voicebridge_agent_peer_abort_request(
     ngx_http_request_t *r);
 static void ngx_http_voicebridge_agent_peer_finalize_request(
     ngx_http_request_t *r, ngx_int_t rc);
+static void ngx_http_voicebridge_agent_peer_reason(
+    ngx_http_voicebridge_agent_peer_t *peer, ngx_int_t rc);
 static void ngx_http_voicebridge_agent_peer_failed(ngx_event_t *ev);
 
 
@@ -66,6 +68,7 @@ ngx_http_voicebridge_agent_peer_connect(
     peer->connection = NULL;
     peer->status = 0;
     peer->error = NULL;
+    peer->failure = NULL;
 
     peer->event.handler = ngx_http_voicebridge_agent_peer_failed;
     peer->event.data = peer;
@@ -450,29 +453,54 @@ ngx_http_voicebridge_agent_peer_finalize_request(ngx_http_request_t *r,
 
     u->header_sent = 1;
 
+    ngx_http_voicebridge_agent_peer_reason(peer, rc);
+
+    peer->state = NGX_HTTP_VOICEBRIDGE_PEER_FAILED;
+
+    ngx_post_event(&peer->event, &ngx_posted_events);
+}
+
+
+/* why core has given up, in words and in one */
+
+static void
+ngx_http_voicebridge_agent_peer_reason(ngx_http_voicebridge_agent_peer_t *peer,
+    ngx_int_t rc)
+{
+    ngx_http_upstream_t  *u;
+
+    u = peer->request->upstream;
+
     if (rc == NGX_HTTP_GATEWAY_TIME_OUT) {
         peer->error = "did not answer in time";
+        peer->failure = "timeout";
 
     } else if (peer->error) {
 
         /* what it answered was wrong */
 
+        peer->failure = peer->status >= 500 ? "5xx"
+                        : peer->status >= 400 ? "4xx" : "handshake";
+
     } else if (u->state && u->state->connect_time != (ngx_msec_t) -1) {
         peer->error = "did not complete the handshake";
+        peer->failure = "handshake";
+
+    } else if (u->peer.get == NULL) {
+        peer->error = "could not be resolved";
+        peer->failure = "resolve";
 
     } else {
         peer->error = "could not connect";
+        peer->failure = "connect";
 
 #if (NGX_HTTP_SSL)
-        if (u->ssl) {
-            peer->error = "could not connect, or TLS failed";
+        if (u->ssl && u->peer.connection && u->peer.connection->ssl) {
+            peer->error = "TLS failed";
+            peer->failure = "tls";
         }
 #endif
     }
-
-    peer->state = NGX_HTTP_VOICEBRIDGE_PEER_FAILED;
-
-    ngx_post_event(&peer->event, &ngx_posted_events);
 }
 
 

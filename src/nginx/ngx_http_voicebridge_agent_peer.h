@@ -45,6 +45,9 @@ struct ngx_http_voicebridge_agent_peer_s {
     ngx_uint_t                          status;      /* when failed: the HTTP
                                                         status, or 0 */
     const char                         *error;       /* plain words */
+    const char                         *failure;     /* one word, as that of
+                                                        a fetch; or
+                                                        handshake */
 
     ngx_event_t                         event;
     ngx_recv_pt                         recv;

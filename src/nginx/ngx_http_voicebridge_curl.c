@@ -514,3 +514,40 @@ ngx_http_voicebridge_curl_drain(ngx_http_voicebridge_curl_t *w)
         w->done(easy, result);
     }
 }
+
+
+const char *
+ngx_http_voicebridge_curl_failure(CURLcode result, long status)
+{
+    switch (result) {
+
+    case CURLE_OK:
+        return status >= 500 ? "5xx" : status >= 400 ? "4xx" : NULL;
+
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return "resolve";
+
+    case CURLE_COULDNT_CONNECT:
+        return "connect";
+
+    case CURLE_OPERATION_TIMEDOUT:
+        return "timeout";
+
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CACERT_BADFILE:
+        return "tls";
+
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_PARTIAL_FILE:
+        return "closed";
+
+    default:
+        return "other";
+    }
+}

@@ -40,6 +40,10 @@ void ngx_http_voicebridge_curl_remove(CURL *easy);
 /* transfers under way */
 ngx_uint_t ngx_http_voicebridge_curl_running(void);
 
+/* why a transfer failed, in one word to be counted (see the fetch's failure);
+ * NULL where it did not */
+const char *ngx_http_voicebridge_curl_failure(CURLcode result, long status);
+
 /* for CURLOPT_CLOSESOCKETFUNCTION, whose data is not used */
 int ngx_http_voicebridge_curl_close(void *data, curl_socket_t fd);
 

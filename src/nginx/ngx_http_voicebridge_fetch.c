@@ -559,6 +559,7 @@ ngx_http_voicebridge_fetch_result(ngx_http_voicebridge_job_t *job,
     curl_easy_getinfo(job->easy, CURLINFO_RETRY_AFTER, &retry_after);
 
     f->maybe_sent = (sent > 0 || status > 0);
+    f->failure = ngx_http_voicebridge_curl_failure(result, status);
 
     if (result == CURLE_OK) {
         f->status = (ngx_uint_t) status;

@@ -51,6 +51,10 @@ struct ngx_http_voicebridge_fetch_s {
                                                       taken by the server */
     char                          *error;      /* plain words, no secrets; of
                                                   status 0 */
+    const char                    *failure;    /* in one word, to be counted:
+                                                  resolve, connect, tls,
+                                                  timeout, closed, 4xx, 5xx,
+                                                  other; NULL for 2xx, 3xx */
 
     ngx_pool_t                    *pool;       /* the job's own */
     ngx_log_t                     *log;        /* outlives any request */

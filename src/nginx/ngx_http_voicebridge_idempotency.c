@@ -388,8 +388,8 @@ ngx_http_voicebridge_idempotency_alloc(ngx_shm_zone_t *zone, size_t size)
         ngx_http_voicebridge_idempotency_sweep(zone, sh->n);
     }
 
-    (void) ngx_atomic_fetch_add(&ngx_http_voicebridge_zone_stats(zone)->full,
-                                1);
+    ngx_http_voicebridge_stats_full(zone, "an answer is not kept for a "
+                                          "request that is sent again");
 
     return NULL;
 }

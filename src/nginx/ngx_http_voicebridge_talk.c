@@ -98,10 +98,11 @@ ngx_http_voicebridge_talk_begin(ngx_http_voicebridge_talk_t *talk,
         place->nturns = 0;
         place->texts = texts;
 
-        ngx_http_voicebridge_stats_text(place->call_sid,
-                                        sizeof(place->call_sid), call_sid);
-        ngx_http_voicebridge_stats_text(place->stream_sid,
-                                        sizeof(place->stream_sid), stream_sid);
+        ngx_http_voicebridge_record_text(place->call_sid,
+                                         sizeof(place->call_sid), call_sid);
+        ngx_http_voicebridge_record_text(place->stream_sid,
+                                         sizeof(place->stream_sid),
+                                         stream_sid);
 
         ngx_memory_barrier();
 
@@ -177,7 +178,7 @@ ngx_http_voicebridge_talk_turn(ngx_http_voicebridge_talk_t *talk,
         return;
     }
 
-    ngx_http_voicebridge_stats_text(buf, sizeof(buf), text);
+    ngx_http_voicebridge_record_text(buf, sizeof(buf), text);
 
     sh = ngx_http_voicebridge_zone_talk(talk->zone);
 

@@ -53,6 +53,9 @@ ngx_int_t ngx_http_voicebridge_zone_use_nonce(ngx_shm_zone_t *zone,
 ngx_http_voicebridge_stats_sh_t *ngx_http_voicebridge_zone_stats(
     ngx_shm_zone_t *zone);
 
+#define ngx_http_voicebridge_zone_records(zone)                               \
+    (&ngx_http_voicebridge_zone_stats(zone)->records)
+
 /* where the table of kept answers is, NULL until there is one to keep */
 ngx_http_voicebridge_idempotency_sh_t **ngx_http_voicebridge_zone_idempotency(
     ngx_shm_zone_t *zone);

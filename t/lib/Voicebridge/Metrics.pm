@@ -69,7 +69,8 @@ sub parse {
 
         my ($of, $series, $value) = ($1, $1 . (defined $2 ? "{$2}" : ''), $3);
 
-        $of =~ s/_(?:bucket|sum|count)$// if $type{$family} eq 'histogram';
+        $of =~ s/_(?:bucket|sum|count)$//
+            if ($type{$family} // '') eq 'histogram';
 
         die "$series is not of $family\n" if $of ne $family;
         die "a second $series\n" if exists $value{$series};
@@ -78,21 +79,34 @@ sub parse {
         $value{$series} = 0 + $value;
     }
 
-    for my $histogram (grep { $type{$_} eq 'histogram' } keys %type) {
-        my ($last, $bound) = (0, -1);
+    # one for each set of labels but le
+    my %bucket;
+
+    for (keys %value) {
+        $bucket{"$1\0" . ($2 // '')}{$3} = $value{$_}
+            if /^($name)_bucket\{(?:(.*),)?le="(.*)"\}$/;
+    }
+
+    for (sort keys %bucket) {
+        my ($histogram, $labels) = split /\0/;
+        my ($last, $bound) = (0, $bucket{$_});
 
         # in the order of their bounds, they never fall
-        my %bucket = map { /^\Q$histogram\E_bucket\{le="(.*)"\}$/
-                           ? ($1 => $value{$_}) : () } keys %value;
-
-        for my $le (sort { $a <=> $b } keys %bucket) {
-            die "$histogram falls at $le\n" if $bucket{$le} < $last;
-            $last = $bucket{$le};
+        for my $le (sort { $a <=> $b } keys %$bound) {
+            die "$histogram falls at $le\n" if $bound->{$le} < $last;
+            $last = $bound->{$le};
         }
 
+        my $count = "${histogram}_count" . ($labels ? "{$labels}" : '');
+
         die "$histogram has no +Inf that is its count\n"
-            unless ($bucket{'+Inf'} // -1) == $value{"${histogram}_count"};
+            unless ($bound->{'+Inf'} // -1) == $value{$count};
+
+        delete $type{$histogram};
     }
+
+    die "$_ has no buckets\n"
+        for grep { $type{$_} eq 'histogram' } keys %type;
 
     return \%value;
 }

@@ -3,8 +3,8 @@
  * A worker that is killed at any of its instructions leaves voicebridge_zone
  * whole.
  *
- * A process is traced while it uses tokens, begins and ends calls, and takes
- * those of a dead one away.  After each instruction that has changed the
+ * A process is traced while it uses tokens, places, begins and ends calls, and
+ * takes those of a dead one away.  After each instruction that has changed the
  * shared memory it might have died: then another worker comes, finds all that
  * was done, counts every call once, and goes on.  Then the memory is put back,
  * and the process does its next step.
@@ -26,15 +26,21 @@ static int is_running(ngx_pid_t pid, int signal);
 #define kill  is_running
 
 #include "../../../src/nginx/ngx_http_voicebridge_zone.c"
+#include "../../../src/nginx/ngx_http_voicebridge_record.c"
+#include "../../../src/nginx/ngx_http_voicebridge_record_view.c"
 #include "../../../src/nginx/ngx_http_voicebridge_stats.c"
-#include "../../../src/nginx/ngx_http_voicebridge_stats_view.c"
+#include "../../../src/nginx/ngx_http_voicebridge_stats_call.c"
+#include "../../../src/nginx/ngx_http_voicebridge_stats_status.c"
 
 
 /* of the zone, more than the counters: some few records, some nonces */
-#define SIZE      (sizeof(ngx_http_voicebridge_stats_sh_t) + 16384)
+#define SIZE      (sizeof(ngx_http_voicebridge_stats_sh_t) + 28672)
 
-/* what the worker does */
+/* what the worker does; of the calls some are placed before, some ring in
+ * vain */
 #define CALLS     9
+#define PLACED    2
+#define BUSY      2
 #define TOKENS    6
 #define NUMBERS   5
 
@@ -45,7 +51,10 @@ static int is_running(ngx_pid_t pid, int signal);
 
 /* what the worker has done, and what it has begun to do */
 typedef struct {
+    ngx_uint_t                  placed[2];
+    ngx_uint_t                  busy[2];
     ngx_uint_t                  begins[2];
+    ngx_uint_t                  inherits[2];
     ngx_uint_t                  ends[2];
     ngx_uint_t                  tokens[2];
     ngx_uint_t                  numbers[2];
@@ -60,6 +69,8 @@ static ngx_shm_zone_t    zone;
 static ngx_pool_t       *pool;
 
 static ngx_time_t        now = { 1000000, 0, 0 };
+static ngx_log_t         nolog;
+static ngx_cycle_t       cycle = { .log = &nolog };
 
 
 /* of nginx, what is needed */
@@ -67,6 +78,7 @@ static ngx_time_t        now = { 1000000, 0, 0 };
 ngx_pid_t             ngx_pid;
 ngx_uint_t            ngx_pagesize = 512;
 volatile ngx_time_t  *ngx_cached_time = &now;
+volatile ngx_cycle_t *ngx_cycle = &cycle;
 ngx_module_t          ngx_http_voicebridge_module;
 
 
@@ -196,7 +208,7 @@ ngx_http_voicebridge_talk_create(ngx_slab_pool_t *shpool, size_t size)
 }
 
 
-void ngx_cdecl
+void
 ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
     const char *fmt, ...)
 {
@@ -286,7 +298,65 @@ die(void)
         ngx_memzero(&stats, sizeof(ngx_http_voicebridge_stats_t));
         ngx_http_voicebridge_stats_begin(&stats, &zone);
         fill(&record, "live", "");
-        ngx_http_voicebridge_stats_update(&stats, &record);
+        ngx_http_voicebridge_stats_update(&stats, &record,
+                                       NGX_HTTP_VOICEBRIDGE_STEP_METADATA, 0);
+    }
+}
+
+
+/* the SID of the n-th call that was placed */
+
+static void
+place(ngx_http_voicebridge_record_t *record, ngx_uint_t n)
+{
+    fill(record, "", "");
+    (void) snprintf(record->call_sid, sizeof(record->call_sid), "CA%zu",
+                    (size_t) n);
+}
+
+
+static void
+call_back(ngx_uint_t n, ngx_http_voicebridge_status_e status)
+{
+    ngx_http_voicebridge_record_t    record;
+    ngx_http_voicebridge_callback_t  callback;
+
+    place(&record, n);
+
+    ngx_memzero(&callback, sizeof(ngx_http_voicebridge_callback_t));
+    callback.status = status;
+    callback.sequence = NGX_ERROR;
+    callback.sip = 486;
+
+    ngx_http_voicebridge_stats_callback(&zone, &record, &callback);
+}
+
+
+/* calls that are placed; the last of them are busy */
+
+static void
+ring(void)
+{
+    ngx_uint_t                     i;
+    ngx_http_voicebridge_record_t  record;
+
+    for (i = 0; i < PLACED + BUSY; i++) {
+        place(&record, i);
+
+        progress->placed[1]++;
+        ngx_http_voicebridge_stats_placed(&zone, &record,
+                                          NGX_HTTP_VOICEBRIDGE_STEP_PLACED,
+                                          NGX_HTTP_VOICEBRIDGE_STATUS_QUEUED);
+        progress->placed[0]++;
+
+        call_back(i, NGX_HTTP_VOICEBRIDGE_STATUS_RINGING);
+    }
+
+    for (i = PLACED; i < PLACED + BUSY; i++) {
+        progress->busy[1]++;
+        call_back(i, NGX_HTTP_VOICEBRIDGE_STATUS_BUSY);
+        call_back(i, NGX_HTTP_VOICEBRIDGE_STATUS_BUSY);
+        progress->busy[0]++;
     }
 }
 
@@ -304,13 +374,27 @@ work(void)
 
     ngx_memzero(stats, sizeof(stats));
 
+    ring();
+
     for (i = 0; i < CALLS; i++) {
         progress->begins[1]++;
         ngx_http_voicebridge_stats_begin(&stats[i], &zone);
         progress->begins[0]++;
 
         fill(&record, "live", "");
-        ngx_http_voicebridge_stats_update(&stats[i], &record);
+
+        if (i < PLACED) {
+            (void) snprintf(record.call_sid, sizeof(record.call_sid), "CA%zu",
+                            (size_t) i);
+            progress->inherits[1]++;
+        }
+
+        ngx_http_voicebridge_stats_update(&stats[i], &record,
+                                       NGX_HTTP_VOICEBRIDGE_STEP_METADATA, 0);
+
+        if (i < PLACED) {
+            progress->inherits[0]++;
+        }
     }
 
     for (i = 0; i < TOKENS; i++) {
@@ -372,23 +456,26 @@ counter(ngx_uint_t family, const char *b)
 #define is_between(n, what, more)                                             \
     ((n) >= (what)[0] + (more) && (n) <= (what)[1] + (more))
 
-static ngx_uint_t  wrong[8];
+static ngx_uint_t  wrong[9];
 
 /* what another worker finds, and does */
 
 static void
 come_after(void)
 {
-    ngx_uint_t                         i, n, calls;
-    ngx_str_t                          none;
+    ngx_uint_t                         i, n, calls, more, waiting;
     ngx_array_t                       *records;
+    ngx_http_voicebridge_known_t      *known;
+    ngx_http_voicebridge_query_t       query;
     ngx_http_voicebridge_stats_t       stats;
     ngx_http_voicebridge_record_t      record, *r;
     ngx_http_voicebridge_stats_sh_t   *sh;
     ngx_http_voicebridge_histogram_t  *h;
 
     ngx_pid = AFTER;
-    ngx_str_null(&none);
+
+    ngx_memzero(&query, sizeof(ngx_http_voicebridge_query_t));
+    query.limit = 100;
 
     sh = ngx_http_voicebridge_zone_stats(&zone);
 
@@ -396,15 +483,29 @@ come_after(void)
 
     wrong[0] += (ngx_http_voicebridge_stats_live(&zone) != 0);
 
+    /* those that were placed wait, have a stream, or were busy */
+
+    more = counter(NGX_HTTP_VOICEBRIDGE_STATS_CALLS, "busy")
+           + counter(NGX_HTTP_VOICEBRIDGE_STATS_CALLS, "no_callback");
+    waiting = ngx_http_voicebridge_stats_ringing(&zone);
+
+    n = waiting + more;
+
+    wrong[8] += n + progress->inherits[1] < progress->placed[0]
+                || n + progress->inherits[0] > progress->placed[1]
+                || !is_between(counter(NGX_HTTP_VOICEBRIDGE_STATS_CALLS,
+                                       "busy"), progress->busy, 0);
+
     calls = counter(NGX_HTTP_VOICEBRIDGE_STATS_CALLS, NULL);
 
-    wrong[1] += !is_between(calls, progress->begins, 3);
+    wrong[1] += !is_between(calls - more, progress->begins, 3);
 
     n = counter(NGX_HTTP_VOICEBRIDGE_STATS_CALLS, "caller_hung_up");
 
     wrong[2] += !is_between(n, progress->ends, 0)
-                || calls - n != counter(NGX_HTTP_VOICEBRIDGE_STATS_CALLS,
-                                        "worker_lost");
+                || calls - more - n
+                   != counter(NGX_HTTP_VOICEBRIDGE_STATS_CALLS,
+                              "worker_lost");
 
     n = counter(NGX_HTTP_VOICEBRIDGE_STATS_OUTBOUND, NULL);
 
@@ -416,7 +517,7 @@ come_after(void)
         n += h->bucket[i];
     }
 
-    wrong[4] += !is_between(n, progress->numbers, 0) || h->sum != n * 100;
+    wrong[4] += !is_between(n, progress->numbers, 0) || h->sum != n * 100000;
 
     for (i = 0; i < TOKENS; i++) {
         n = use(i);
@@ -426,16 +527,24 @@ come_after(void)
                     || use(i) != NGX_DECLINED;
     }
 
-    records = ngx_http_voicebridge_stats_records(&zone, pool, 0, &none, 100);
-    r = records->elts;
+    records = ngx_http_voicebridge_record_query(&zone, pool, 0, &query);
+    known = records->elts;
 
-    wrong[6] += (records->nelts != ngx_min(sh->ended, sh->nrecent));
+    /* the oldest may have had to make room for one that did not come */
+
+    n = ngx_min(sh->records.ended, sh->records.nrecent);
+
+    wrong[6] += (records->nelts != n && records->nelts + 1 != n);
 
     for (i = 0; i < records->nelts; i++) {
-        wrong[6] += strcmp(r[i].state, "ended") != 0
-                    || strlen(r[i].session_id) >= sizeof(r[i].session_id)
-                    || (strcmp(r[i].end_reason, "worker_lost") != 0
-                        && strcmp(r[i].end_reason, "caller_hung_up") != 0);
+        r = &known[i].record;
+
+        wrong[6] += strcmp(r->state, "ended") != 0
+                    || strlen(r->session_id) >= sizeof(r->session_id)
+                    || (strcmp(r->end_reason, "worker_lost") != 0
+                        && strcmp(r->end_reason, "caller_hung_up") != 0
+                        && strcmp(r->end_reason, "busy") != 0
+                        && strcmp(r->end_reason, "no_callback") != 0);
     }
 
     /* life goes on */
@@ -483,7 +592,8 @@ main(void)
         "no call is left", "each call that has begun is counted, once",
         "for what has ended it", "requests are counted",
         "a histogram has its sum", "a token that was used is used",
-        "the calls that were last", "a new call begins and ends"
+        "the calls that were last", "a new call begins and ends",
+        "calls that were placed wait, or are busy, once"
     };
 
     memory = mmap(NULL, SIZE, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS,
@@ -531,7 +641,7 @@ main(void)
         memcpy(memory, before, SIZE);
     }
 
-    i = ngx_http_voicebridge_zone_stats(&zone)->nlive;
+    i = ngx_http_voicebridge_zone_records(&zone)->nlive;
 
     ok(i > 0 && i < CALLS, "%zu of %d calls have a record", (size_t) i, CALLS);
 

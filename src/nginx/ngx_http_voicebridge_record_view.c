@@ -1,0 +1,181 @@
+
+/* What is read of the calls' records in voicebridge_zone */
+
+
+#include <ngx_http_voicebridge_zone.h>
+
+
+/* a call: which one, and where it is if it still is */
+typedef struct {
+    ngx_atomic_uint_t               serial;
+    ngx_uint_t                      place;
+} ngx_http_voicebridge_found_t;
+
+
+static ngx_array_t *ngx_http_voicebridge_record_live(ngx_shm_zone_t *zone,
+    ngx_pool_t *pool, ngx_http_voicebridge_query_t *query);
+static ngx_array_t *ngx_http_voicebridge_record_recent(ngx_shm_zone_t *zone,
+    ngx_pool_t *pool, ngx_http_voicebridge_query_t *query);
+static ngx_uint_t ngx_http_voicebridge_record_wanted(
+    ngx_http_voicebridge_known_t *known, ngx_http_voicebridge_query_t *query);
+static ngx_uint_t ngx_http_voicebridge_record_is(const char *text,
+    ngx_str_t *wanted);
+static int ngx_libc_cdecl ngx_http_voicebridge_record_newer(const void *one,
+    const void *two);
+
+
+ngx_array_t *
+ngx_http_voicebridge_record_query(ngx_shm_zone_t *zone, ngx_pool_t *pool,
+    ngx_uint_t live, ngx_http_voicebridge_query_t *query)
+{
+    return live ? ngx_http_voicebridge_record_live(zone, pool, query)
+                : ngx_http_voicebridge_record_recent(zone, pool, query);
+}
+
+
+/* memory is there before the lock; calls that come meanwhile have to wait */
+
+static ngx_array_t *
+ngx_http_voicebridge_record_live(ngx_shm_zone_t *zone, ngx_pool_t *pool,
+    ngx_http_voicebridge_query_t *query)
+{
+    ngx_uint_t                       i, n;
+    ngx_array_t                     *copies, found;
+    ngx_http_voicebridge_found_t    *f;
+    ngx_http_voicebridge_known_t    *known;
+    ngx_http_voicebridge_records_t  *records;
+
+    records = ngx_http_voicebridge_zone_records(zone);
+
+    n = ngx_http_voicebridge_stats_owned(zone);
+
+    if (ngx_array_init(&found, pool, ngx_max(n, 1),
+                       sizeof(ngx_http_voicebridge_found_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    ngx_http_voicebridge_zone_lock(zone);
+
+    for (i = 0; i < records->nlive && found.nelts < n; i++) {
+
+        if (records->owner[i]
+            && ngx_http_voicebridge_record_wanted(&records->live[i], query))
+        {
+            f = ngx_array_push(&found);
+
+            f->serial = records->live[i].serial;
+            f->place = i;
+        }
+    }
+
+    ngx_http_voicebridge_zone_unlock(zone);
+
+    ngx_qsort(found.elts, found.nelts, sizeof(ngx_http_voicebridge_found_t),
+              ngx_http_voicebridge_record_newer);
+
+    n = ngx_min(found.nelts, query->limit);
+
+    copies = ngx_array_create(pool, ngx_max(n, 1),
+                              sizeof(ngx_http_voicebridge_known_t));
+    if (copies == NULL) {
+        return NULL;
+    }
+
+    f = found.elts;
+
+    ngx_http_voicebridge_zone_lock(zone);
+
+    for (i = 0; i < n; i++) {
+
+        known = &records->live[f[i].place];
+
+        if (records->owner[f[i].place] && known->serial == f[i].serial) {
+            *(ngx_http_voicebridge_known_t *) ngx_array_push(copies) = *known;
+        }
+    }
+
+    ngx_http_voicebridge_zone_unlock(zone);
+
+    return copies;
+}
+
+
+static ngx_array_t *
+ngx_http_voicebridge_record_recent(ngx_shm_zone_t *zone, ngx_pool_t *pool,
+    ngx_http_voicebridge_query_t *query)
+{
+    ngx_uint_t                       i, n, limit;
+    ngx_array_t                     *copies;
+    ngx_http_voicebridge_known_t    *known;
+    ngx_http_voicebridge_records_t  *records;
+
+    records = ngx_http_voicebridge_zone_records(zone);
+    limit = ngx_min(query->limit, records->nrecent);
+
+    copies = ngx_array_create(pool, ngx_max(limit, 1),
+                              sizeof(ngx_http_voicebridge_known_t));
+    if (copies == NULL) {
+        return NULL;
+    }
+
+    ngx_http_voicebridge_zone_lock(zone);
+
+    n = ngx_min(records->ended, records->nrecent);
+
+    for (i = 1; i <= n && copies->nelts < limit; i++) {
+
+        known = &records->recent[(records->ended - i) % records->nrecent];
+
+        if (known->serial
+            && ngx_http_voicebridge_record_wanted(known, query))
+        {
+            *(ngx_http_voicebridge_known_t *) ngx_array_push(copies) = *known;
+        }
+    }
+
+    ngx_http_voicebridge_zone_unlock(zone);
+
+    return copies;
+}
+
+
+static ngx_uint_t
+ngx_http_voicebridge_record_wanted(ngx_http_voicebridge_known_t *known,
+    ngx_http_voicebridge_query_t *query)
+{
+    ngx_http_voicebridge_record_t  *record;
+
+    record = &known->record;
+
+    return known->trail.created >= query->since
+           && ngx_http_voicebridge_record_is(record->call_sid,
+                                             &query->call_sid)
+           && ngx_http_voicebridge_record_is(record->state, &query->state)
+           && ngx_http_voicebridge_record_is(record->agent_id,
+                                             &query->agent_id)
+           && ngx_http_voicebridge_record_is(record->direction,
+                                             &query->direction)
+           && ngx_http_voicebridge_record_is(record->end_reason,
+                                             &query->end_reason);
+}
+
+
+static ngx_uint_t
+ngx_http_voicebridge_record_is(const char *text, ngx_str_t *wanted)
+{
+    return wanted->len == 0
+           || (ngx_strlen(text) == wanted->len
+               && ngx_memcmp(text, wanted->data, wanted->len) == 0);
+}
+
+
+static int ngx_libc_cdecl
+ngx_http_voicebridge_record_newer(const void *one, const void *two)
+{
+    const ngx_http_voicebridge_found_t  *first = one;
+    const ngx_http_voicebridge_found_t  *second = two;
+
+    return first->serial < second->serial ? 1 : -1;
+}
