@@ -124,7 +124,7 @@ for my $file (sort keys %docs) {
         ok -e $to, "$file: $to" or next;
 
         if (defined $anchor) {
-            ok $docs{$to} && grep({ $_ eq $anchor } anchors($docs{$to})),
+            ok grep({ $_ eq $anchor } anchors($docs{$to} // slurp($to))),
                "$file: $to has #$anchor";
         }
     }
