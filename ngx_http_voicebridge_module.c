@@ -14,6 +14,7 @@
 #include <ngx_http_voicebridge_notify.h>
 #include <ngx_http_voicebridge_secret.h>
 #include <ngx_http_voicebridge_zone.h>
+#include <vb_json.h>
 
 #include <vb_twilio_call.h>
 
@@ -71,6 +72,10 @@ static ngx_conf_post_t  ngx_http_voicebridge_sec = {
 
 static ngx_conf_post_t  ngx_http_voicebridge_size = {
     ngx_http_voicebridge_size_post
+};
+
+static ngx_conf_num_bounds_t  ngx_http_voicebridge_depth = {
+    ngx_conf_check_num_bounds, 8, VB_JSON_MAX_DEPTH
 };
 
 
@@ -432,6 +437,20 @@ static ngx_command_t  ngx_http_voicebridge_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_voicebridge_loc_conf_t, max_message_size),
       &ngx_http_voicebridge_size },
+
+    { ngx_string("voicebridge_max_stream_message_size"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, max_stream_message_size),
+      &ngx_http_voicebridge_size },
+
+    { ngx_string("voicebridge_max_json_depth"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, max_json_depth),
+      &ngx_http_voicebridge_depth },
 
     { ngx_string("voicebridge_uplink_frame"),
       NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,

@@ -221,7 +221,7 @@ run_twilio_parse(u_char *p, size_t len)
     text.data = p;
     text.len = len;
 
-    if (vb_twilio_message_parse(&m, &text, &error) != VB_OK
+    if (vb_twilio_message_parse(&m, &text, VB_JSON_DEPTH, &error) != VB_OK
         || m.event != VB_TWILIO_MEDIA)
     {
         die("a media message is not understood");
@@ -239,7 +239,7 @@ run_agent_parse(u_char *p, size_t len)
     text.data = p;
     text.len = len;
 
-    if (vb_agent_message_parse(&m, &text, &error) != VB_OK
+    if (vb_agent_message_parse(&m, &text, VB_JSON_DEPTH, &error) != VB_OK
         || m.type != VB_AGENT_AUDIO)
     {
         die("an audio message is not understood");

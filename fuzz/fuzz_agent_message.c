@@ -54,7 +54,7 @@ fuzz_message(const vb_str_t *text)
 
     error = NULL;
 
-    if (vb_agent_message_parse(&m, text, &error) != VB_OK) {
+    if (vb_agent_message_parse(&m, text, VB_JSON_DEPTH, &error) != VB_OK) {
         fuzz_assert(error && error[0]);
         return;
     }

@@ -49,7 +49,7 @@ fuzz_parse(vb_api_parser_t **p, const vb_str_t *body, size_t piece,
     size_t   i, n;
     u_char  *copy;
 
-    *p = vb_api_parser_create();
+    *p = vb_api_parser_create(VB_JSON_DEPTH);
 
     for (i = 0; i < body->len; i += n) {
         n = vb_min(piece, body->len - i);

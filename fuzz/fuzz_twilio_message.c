@@ -114,7 +114,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     error = NULL;
 
-    if (vb_twilio_message_parse(&m, &text, &error) == VB_OK) {
+    if (vb_twilio_message_parse(&m, &text, VB_JSON_DEPTH, &error) == VB_OK) {
         fuzz_good(&text, &m);
 
     } else {

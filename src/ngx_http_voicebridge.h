@@ -150,7 +150,9 @@ typedef struct {
     ngx_msec_t                  agent_timeout;     /* and of the agent */
     ngx_msec_t                  max_call_duration;
     time_t                      token_lifetime;
-    size_t                      max_message_size;
+    size_t                      max_message_size;  /* the agent's */
+    size_t                      max_stream_message_size;   /* the phone's */
+    ngx_int_t                   max_json_depth;
     size_t                      uplink_frame;      /* mu-law joined to one
                                                       message, 0: none is */
 

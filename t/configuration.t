@@ -192,6 +192,8 @@ __DATA__
         token_lifetime          => '10m',
         max_call_duration       => '2h',
         max_message_size        => '1m',
+        max_stream_message_size => '1m',
+        max_json_depth          => '16',
         uplink_frame            => '60ms',
         ssl_verify              => 'off',
         ssl_trusted_certificate => "$ENV{TEST_NGINX_CERTIFICATES}/ca.crt",
@@ -272,8 +274,13 @@ __DATA__
             for qw( x -1 5x );
     }
 
-    refused('voicebridge_max_message_size 1023;', '', 'not be less than 1k');
-    refused('voicebridge_max_message_size x;', '', 'invalid value');
+    for my $size (qw( max_message_size max_stream_message_size )) {
+        refused("voicebridge_$size 1023;", '', 'not be less than 1k');
+        refused("voicebridge_$size x;", '', 'invalid value');
+    }
+
+    refused("voicebridge_max_json_depth $_;", '', 'value must be') for 7, 257;
+    refused('voicebridge_max_json_depth x;', '', 'invalid number');
 
     my $hook = 'voicebridge_webhook https://example.com/calls?a=b';
     my $secret = 'voicebridge_webhook_secret w;';

@@ -252,7 +252,7 @@ rig_call_twilio(rig_peer_t *peer, vb_str_t *text)
     const char           *error;
     vb_twilio_message_t   m;
 
-    if (vb_twilio_message_parse(&m, text, &error) != VB_OK
+    if (vb_twilio_message_parse(&m, text, VB_JSON_DEPTH, &error) != VB_OK
         || m.event != VB_TWILIO_MEDIA)
     {
         peer->rig->wrong++;
@@ -269,7 +269,7 @@ rig_call_elevenlabs(rig_peer_t *peer, vb_str_t *text)
     const char          *error;
     vb_agent_message_t   m;
 
-    if (vb_agent_message_parse(&m, text, &error) != VB_OK
+    if (vb_agent_message_parse(&m, text, VB_JSON_DEPTH, &error) != VB_OK
         || m.type != VB_AGENT_AUDIO || m.audio.type != VB_JSON_STRING)
     {
         peer->rig->wrong++;

@@ -18,6 +18,7 @@ struct vb_api_parser_s {
     size_t               taken;        /* and those yajl has told us of */
 
     size_t               depth;        /* objects and arrays open */
+    size_t               max_depth;
     unsigned             in_metadata:1;    /* at depth 2 */
     vb_api_variables_t  *capture;      /* at depth 3 or deeper, or NULL */
     int                  member;       /* the next value's, or -1 */
@@ -56,7 +57,7 @@ static const yajl_callbacks  vb_api_callbacks = {
 
 
 vb_api_parser_t *
-vb_api_parser_create(void)
+vb_api_parser_create(size_t depth)
 {
     vb_api_parser_t  *p;
 
@@ -64,6 +65,8 @@ vb_api_parser_create(void)
     if (p == NULL) {
         return NULL;
     }
+
+    p->max_depth = depth;
 
     p->yajl = yajl_alloc(&vb_api_callbacks, NULL, p);
     if (p->yajl == NULL) {
@@ -349,8 +352,9 @@ vb_api_deeper(vb_api_parser_t *p)
 {
     vb_api_taken(p);
 
-    if (++p->depth > VB_JSON_MAX_DEPTH) {
-        vb_api_syntax(p, "it is nested too deep", p->taken);
+    if (++p->depth > p->max_depth) {
+        vb_api_syntax(p, "it is nested too deep (see "
+                         "voicebridge_max_json_depth)", p->taken);
         return 0;
     }
 

@@ -54,8 +54,8 @@ typedef struct {
 } vb_api_request_t;
 
 
-/* NULL without memory */
-vb_api_parser_t *vb_api_parser_create(void);
+/* depth: objects and arrays open at a time; NULL without memory */
+vb_api_parser_t *vb_api_parser_create(size_t depth);
 void vb_api_parser_destroy(vb_api_parser_t *p);
 
 

@@ -253,7 +253,9 @@ ngx_http_voicebridge_agent_violation(ngx_http_voicebridge_call_t *call)
     call->speech.len = 0;
 
     ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_AGENT_PROTOCOL,
-                             "%s", call->agent.reader.error);
+                             "%s%s", call->agent.reader.error,
+                             call->agent.reader.status == VB_WS_TOO_BIG
+                             ? " (see voicebridge_max_message_size)" : "");
 }
 
 

@@ -36,7 +36,8 @@ ngx_http_voicebridge_agent_message(ngx_http_voicebridge_call_t *call,
     const char         *error;
     vb_agent_message_t  m;
 
-    if (vb_agent_message_parse(&m, text, &error) != VB_OK) {
+    if (vb_agent_message_parse(&m, text, call->conf->max_json_depth, &error)
+        != VB_OK) {
         call->agent.reader.error = error;
         call->agent.reader.status = VB_WS_INVALID_DATA;
         ngx_http_voicebridge_agent_violation(call);

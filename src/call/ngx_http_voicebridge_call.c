@@ -68,7 +68,7 @@ ngx_http_voicebridge_call_start(ngx_http_request_t *r,
     cln->data = call;
 
     ngx_http_voicebridge_leg_init(&call->phone, c, 0,
-                                  NGX_HTTP_VOICEBRIDGE_PHONE_MESSAGE);
+                                  call->conf->max_stream_message_size);
 
     if (ngx_http_voicebridge_leg_preread(&call->phone, r->header_in->pos,
                                      r->header_in->last - r->header_in->pos)

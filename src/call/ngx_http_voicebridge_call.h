@@ -33,9 +33,6 @@
 #include <vb_twilio_stream.h>
 
 
-/* largest message taken from the phone: a start with all its parameters */
-#define NGX_HTTP_VOICEBRIDGE_PHONE_MESSAGE  131072
-
 /* caller audio kept while the agent is not ready, bytes of mu-law: 16 s */
 #define NGX_HTTP_VOICEBRIDGE_EARLY_AUDIO    131072
 

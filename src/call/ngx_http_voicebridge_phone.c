@@ -74,7 +74,8 @@ ngx_http_voicebridge_phone_message(ngx_http_voicebridge_call_t *call,
     const char           *error;
     vb_twilio_message_t   m;
 
-    if (vb_twilio_message_parse(&m, text, &error) != VB_OK) {
+    if (vb_twilio_message_parse(&m, text, call->conf->max_json_depth, &error)
+        != VB_OK) {
         call->phone_status = VB_WS_INVALID_DATA;
         ngx_http_voicebridge_end(call,
                                  NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL,

@@ -142,7 +142,10 @@ ngx_http_voicebridge_pump_phone_messages(ngx_http_voicebridge_call_t *call)
         call->phone_status = call->phone.reader.status;
         ngx_http_voicebridge_end(call,
                                  NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL,
-                                 "%s", call->phone.reader.error);
+                                 "%s%s", call->phone.reader.error,
+                                 call->phone_status == VB_WS_TOO_BIG
+                            ? " (see voicebridge_max_stream_message_size)"
+                            : "");
 
         /* after a violation there are no frames to look for any more */
 

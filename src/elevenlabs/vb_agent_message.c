@@ -153,7 +153,7 @@ static void vb_agent_first_msg(vb_json_value_t *value);
 
 int
 vb_agent_message_parse(vb_agent_message_t *m, const vb_str_t *text,
-    const char **error)
+    size_t depth, const char **error)
 {
     int                     rc;
     size_t                  offset;
@@ -162,8 +162,8 @@ vb_agent_message_parse(vb_agent_message_t *m, const vb_str_t *text,
 
     memset(m, 0, sizeof(vb_agent_message_t));
 
-    if (vb_json_select(text, vb_agent_fields, VB_AGENT_FIELDS, v, error,
-                       &offset)
+    if (vb_json_select_deep(text, depth, vb_agent_fields, VB_AGENT_FIELDS, v,
+                            error, &offset)
         != VB_OK)
     {
         return VB_ERROR;
@@ -256,8 +256,9 @@ vb_agent_event(vb_agent_message_t *m, const vb_agent_kind_t *kind,
     size_t           offset;
     vb_json_value_t  v[VB_AGENT_EVENT_FIELDS];
 
-    if (vb_json_select(&object->text, vb_agent_event_fields,
-                       VB_AGENT_EVENT_FIELDS, v, error, &offset)
+    if (vb_json_select_deep(&object->text, VB_JSON_MAX_DEPTH,
+                            vb_agent_event_fields, VB_AGENT_EVENT_FIELDS, v,
+                            error, &offset)
         != VB_OK)
     {
         return VB_ERROR;

@@ -67,7 +67,7 @@ typedef struct {
  * format), a ping without event_id.  type may stand anywhere.
  */
 int vb_agent_message_parse(vb_agent_message_t *m, const vb_str_t *text,
-    const char **error);
+    size_t depth, const char **error);
 
 
 /* writers, each returns the end of what it wrote */

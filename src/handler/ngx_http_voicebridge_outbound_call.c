@@ -251,12 +251,14 @@ ngx_http_voicebridge_outbound_parse(ngx_http_request_t *r,
     ngx_pool_cleanup_t               *cln;
     ngx_http_voicebridge_loc_conf_t  *vlcf;
 
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
+
     cln = ngx_pool_cleanup_add(r->pool, 0);
     if (cln == NULL) {
         return NGX_ERROR;
     }
 
-    parser = vb_api_parser_create();
+    parser = vb_api_parser_create(vlcf->max_json_depth);
     if (parser == NULL) {
         return NGX_ERROR;
     }
@@ -274,8 +276,6 @@ ngx_http_voicebridge_outbound_parse(ngx_http_request_t *r,
 
     /* a default may depend on the number, and is asked for when that is
      * known to be good */
-
-    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
 
     have_agent = (vlcf->agent && vlcf->agent->value.len);
 

@@ -9,6 +9,7 @@
 #include <ngx_http_voicebridge_notify.h>
 #include <ngx_http_voicebridge_secret.h>
 
+#include <vb_json.h>
 #include <vb_twilio_call.h>
 
 
@@ -112,6 +113,8 @@ ngx_http_voicebridge_create_loc_conf(ngx_conf_t *cf)
     conf->max_call_duration = NGX_CONF_UNSET_MSEC;
     conf->token_lifetime = NGX_CONF_UNSET;
     conf->max_message_size = NGX_CONF_UNSET_SIZE;
+    conf->max_stream_message_size = NGX_CONF_UNSET_SIZE;
+    conf->max_json_depth = NGX_CONF_UNSET;
     conf->uplink_frame = NGX_CONF_UNSET_SIZE;
 
     conf->log_transcripts = NGX_CONF_UNSET;
@@ -293,6 +296,10 @@ ngx_http_voicebridge_merge_limits(ngx_http_voicebridge_loc_conf_t *prev,
     ngx_conf_merge_sec_value(conf->token_lifetime, prev->token_lifetime, 3600);
     ngx_conf_merge_size_value(conf->max_message_size, prev->max_message_size,
                               16 * 1024 * 1024);
+    ngx_conf_merge_size_value(conf->max_stream_message_size,
+                              prev->max_stream_message_size, 128 * 1024);
+    ngx_conf_merge_value(conf->max_json_depth, prev->max_json_depth,
+                         VB_JSON_DEPTH);
     ngx_conf_merge_size_value(conf->uplink_frame, prev->uplink_frame, 0);
 
     ngx_conf_merge_uint_value(conf->idempotency, prev->idempotency,

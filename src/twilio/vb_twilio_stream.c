@@ -74,7 +74,7 @@ static const vb_json_field_t  vb_twilio_fields[VB_TWILIO_FIELDS] = {
 
 int
 vb_twilio_message_parse(vb_twilio_message_t *m, const vb_str_t *text,
-    const char **error)
+    size_t depth, const char **error)
 {
     size_t           offset;
     vb_json_value_t  v[VB_TWILIO_FIELDS];
@@ -85,8 +85,8 @@ vb_twilio_message_parse(vb_twilio_message_t *m, const vb_str_t *text,
         return VB_OK;
     }
 
-    if (vb_json_select(text, vb_twilio_fields, VB_TWILIO_FIELDS, v, error,
-                       &offset)
+    if (vb_json_select_deep(text, depth, vb_twilio_fields, VB_TWILIO_FIELDS,
+                            v, error, &offset)
         != VB_OK)
     {
         return VB_ERROR;

@@ -54,7 +54,7 @@ typedef struct {
  * events and extra members are accepted.
  */
 int vb_twilio_message_parse(vb_twilio_message_t *m, const vb_str_t *text,
-    const char **error);
+    size_t depth, const char **error);
 
 
 /*

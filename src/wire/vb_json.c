@@ -20,6 +20,7 @@ typedef struct {
 
 typedef struct {
     u_char                  *end;
+    size_t                   depth;    /* at most */
 
     const vb_json_field_t   *fields;
     vb_json_value_t         *values;
@@ -62,6 +63,16 @@ int
 vb_json_select(const vb_str_t *text, const vb_json_field_t *fields, size_t n,
     vb_json_value_t *values, const char **error, size_t *offset)
 {
+    return vb_json_select_deep(text, VB_JSON_DEPTH, fields, n, values, error,
+                               offset);
+}
+
+
+int
+vb_json_select_deep(const vb_str_t *text, size_t depth,
+    const vb_json_field_t *fields, size_t n, vb_json_value_t *values,
+    const char **error, size_t *offset)
+{
     size_t           i;
     u_char          *p;
     vb_json_scan_t   s;
@@ -88,6 +99,7 @@ vb_json_select(const vb_str_t *text, const vb_json_field_t *fields, size_t n,
     }
 
     s.end = text->data + text->len;
+    s.depth = vb_min(depth, VB_JSON_MAX_DEPTH);
     s.fields = fields;
     s.values = values;
 
@@ -130,6 +142,7 @@ vb_json_check(const vb_str_t *text, vb_json_type_t type)
     }
 
     s.end = text->data + text->len;
+    s.depth = VB_JSON_DEPTH;
 
     p = vb_json_space(text->data, s.end);
     p = vb_json_value(&s, p, &root, 0);
@@ -155,6 +168,7 @@ vb_json_next(const vb_json_value_t *object, u_char **pos,
     }
 
     s.end = object->text.data + object->text.len;
+    s.depth = VB_JSON_MAX_DEPTH;
 
     first = (*pos == object->text.data);
     p = vb_json_space(*pos + first, s.end);
@@ -204,8 +218,9 @@ vb_json_value(vb_json_scan_t *s, u_char *p, vb_json_value_t *value,
 
         if (p < s->end && (*p == '{' || *p == '[')) {
 
-            if (depth == VB_JSON_MAX_DEPTH) {
-                return vb_json_error(s, p, "nested too deep");
+            if (depth == s->depth) {
+                return vb_json_error(s, p, "nested too deep (see "
+                                           "voicebridge_max_json_depth)");
             }
 
             vb_json_open(&levels[depth++], p++, value, members);

@@ -13,8 +13,12 @@
 #include <vb_core.h>
 
 
-/* deepest nesting accepted; more is an error, never a recursion */
-#define VB_JSON_MAX_DEPTH   64
+/*
+ * Objects and arrays open at a time: where nothing else is said, and the most
+ * that may be said.  More are an error, never a recursion.
+ */
+#define VB_JSON_DEPTH       64
+#define VB_JSON_MAX_DEPTH   256
 
 /* most members looked for at a time, and bytes of the name of one */
 #define VB_JSON_MAX_FIELDS  32
@@ -62,6 +66,11 @@ typedef struct {
 int vb_json_select(const vb_str_t *text, const vb_json_field_t *fields,
     size_t n, vb_json_value_t *values, const char **error, size_t *offset);
 
+/* the same for another depth than VB_JSON_DEPTH, VB_JSON_MAX_DEPTH at most */
+int vb_json_select_deep(const vb_str_t *text, size_t depth,
+    const vb_json_field_t *fields, size_t n, vb_json_value_t *values,
+    const char **error, size_t *offset);
+
 
 /*
  * Walks the members of an object: *pos starts as object.text.data (of a
@@ -74,7 +83,7 @@ int vb_json_next(const vb_json_value_t *object, u_char **pos,
 
 /*
  * Checks that text is one complete JSON value of the given type
- * (VB_JSON_ABSENT: any).  VB_OK or VB_ERROR.
+ * (VB_JSON_ABSENT: any), not deeper than VB_JSON_DEPTH.  VB_OK or VB_ERROR.
  */
 int vb_json_check(const vb_str_t *text, vb_json_type_t type);
 

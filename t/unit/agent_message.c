@@ -7,6 +7,9 @@
 #include <vb_agent_message.h>
 
 
+#define parse(m, s, error)  vb_agent_message_parse(m, s, VB_JSON_DEPTH, error)
+
+
 #define NONE  -1
 
 
@@ -118,7 +121,7 @@ test_good(void)
     for (i = 0; i < NELTS(good); i++) {
         s = copy(good[i].text, strlen(good[i].text));
 
-        if (is_int(vb_agent_message_parse(&m, &s, &error), VB_OK, "%s",
+        if (is_int(parse(&m, &s, &error), VB_OK, "%s",
                    good[i].text))
         {
             is_int(m.type, good[i].type, "its type");
@@ -153,7 +156,7 @@ test_bad(void)
         s = copy(bad[i].text, strlen(bad[i].text));
         error = NULL;
 
-        is_int(vb_agent_message_parse(&m, &s, &error), VB_ERROR, "%s",
+        is_int(parse(&m, &s, &error), VB_ERROR, "%s",
                bad[i].text);
         ok(error && strstr(error, bad[i].error), "it says: %s",
            error ? error : "nothing");
@@ -183,7 +186,7 @@ test_metadata(void)
              "\"pcm_24000\",\"user_input_audio_format\":\"ulaw_8000\"},"
              "\"type\":\"conversation_initiation_metadata\"}");
 
-    is_int(vb_agent_message_parse(&m, &s, &error), VB_OK, "metadata");
+    is_int(parse(&m, &s, &error), VB_OK, "metadata");
     is_int(m.type, VB_AGENT_METADATA, "its type");
     ok(is_str(&m.conversation_id, "conv_1"), "conversation");
     ok(is_str(&m.output_format, "pcm_24000"), "agent to caller");
@@ -194,7 +197,7 @@ test_metadata(void)
              "\"conversation_initiation_metadata_event\":{"
              "\"agent_output_audio_format\":\"pcm_16000\"}}");
 
-    is_int(vb_agent_message_parse(&m, &s, &error), VB_OK, "less of it");
+    is_int(parse(&m, &s, &error), VB_OK, "less of it");
     is_int(m.input_format.len, 0, "no input format");
     is_int(m.conversation_id.len, 0, "no conversation");
 }
@@ -212,7 +215,7 @@ test_correction(void)
              "\"original_agent_response\":\"all of it\","
              "\"corrected_agent_response\":\"all\"}}");
 
-    is_int(vb_agent_message_parse(&m, &s, &error), VB_OK, "a correction");
+    is_int(parse(&m, &s, &error), VB_OK, "a correction");
     ok(is_str(&m.text.text, "all"), "what was heard");
     ok(is_str(&m.original.text, "all of it"), "what was to be heard");
 }
@@ -228,7 +231,7 @@ test_errors(void)
     s = text("{\"type\":\"client_error\",\"error_event\":{\"code\":1008,"
              "\"error_name\":\"bad\",\"message\":\"no\"}}");
 
-    is_int(vb_agent_message_parse(&m, &s, &error), VB_OK, "client_error");
+    is_int(parse(&m, &s, &error), VB_OK, "client_error");
     is_int(m.type, VB_AGENT_ERROR, "its type");
     is_int(m.code, 1008, "its code");
     ok(is_str(&m.reason.text, "bad"), "its name");
@@ -238,14 +241,14 @@ test_errors(void)
              "null,\"error_type\":\"llm_timeout\",\"reason\":\"slow\","
              "\"details\":{\"message\":\"x\"}}}");
 
-    is_int(vb_agent_message_parse(&m, &s, &error), VB_OK, "error");
+    is_int(parse(&m, &s, &error), VB_OK, "error");
     is_int(m.code, 1002, "its code");
     ok(is_str(&m.reason.text, "llm_timeout"), "its type");
     ok(is_str(&m.text.text, "slow"), "its reason, without a message");
 
     s = text("{\"type\":\"error\"}");
 
-    is_int(vb_agent_message_parse(&m, &s, &error), VB_OK, "an empty one");
+    is_int(parse(&m, &s, &error), VB_OK, "an empty one");
     is_int(m.code, 0, "no code");
     is_int(m.text.type, VB_JSON_ABSENT, "no message");
 }
@@ -269,7 +272,7 @@ test_tools(void)
              "{\"tool_name\":\"x\"},\"event_id\":4,"
              "\"expects_response\":true}}");
 
-    is_int(vb_agent_message_parse(&m, &s, &error), VB_OK, "a tool call");
+    is_int(parse(&m, &s, &error), VB_OK, "a tool call");
     is_int(m.type, VB_AGENT_CLIENT_TOOL_CALL, "its type");
     ok(is_str(&m.tool_name.text, "t"), "its name");
     ok(is_str(&m.tool_call_id.text, "i\\\"d"), "its id");
@@ -289,7 +292,7 @@ test_tools(void)
              "\"tool_name\":\"end_call\",\"tool_call_id\":\"1\","
              "\"is_error\":true}}");
 
-    is_int(vb_agent_message_parse(&m, &s, &error), VB_OK, "a tool's answer");
+    is_int(parse(&m, &s, &error), VB_OK, "a tool's answer");
     is_int(m.type, VB_AGENT_TOOL_RESPONSE, "its type");
     ok(is_str(&m.tool_name.text, "end_call"), "its name");
     ok(m.tool_error && !m.expects_response, "an error");
@@ -298,7 +301,7 @@ test_tools(void)
              "\"agent_tool_response_full_payload\":{\"tool_name\":"
              "\"end_call\",\"is_error\":false,\"full_tool_result\":\"{}\"}}");
 
-    is_int(vb_agent_message_parse(&m, &s, &error), VB_OK, "the other form");
+    is_int(parse(&m, &s, &error), VB_OK, "the other form");
     is_int(m.type, VB_AGENT_TOOL_RESPONSE, "its type");
     ok(is_str(&m.tool_name.text, "end_call") && !m.tool_error, "its name");
 }

@@ -28,7 +28,7 @@ parse(vb_api_parser_t **parser, const vb_str_t *body, size_t piece,
     size_t     i, n;
     vb_str_t   s;
 
-    *parser = vb_api_parser_create();
+    *parser = vb_api_parser_create(VB_JSON_DEPTH);
 
     for (i = 0; i < body->len; i += n) {
         n = vb_min(piece, body->len - i);
@@ -584,7 +584,8 @@ test_depth(void)
 
     is_int(parse(&parser, &body, 1, 0), VB_ERROR, "once more");
     is_mem(detail.data, detail.len, "the body is not a JSON object: it is "
-           "nested too deep, near byte 84", 66, "it says: %s", detail.data);
+           "nested too deep (see voicebridge_max_json_depth), near byte 84",
+           99, "it says: %s", detail.data);
     vb_api_parser_destroy(parser);
 }
 

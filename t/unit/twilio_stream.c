@@ -7,6 +7,9 @@
 #include <vb_twilio_stream.h>
 
 
+#define parse(m, s, error)  vb_twilio_message_parse(m, s, VB_JSON_DEPTH, error)
+
+
 #define MZ  "MZ0123456789abcdef0123456789abcdef"
 #define CA  "CA0123456789abcdef0123456789abcdef"
 #define AC  "AC0123456789abcdef0123456789abcdef"
@@ -138,7 +141,7 @@ test_good(void)
     for (i = 0; i < NELTS(good); i++) {
         s = copy(good[i].text, strlen(good[i].text));
 
-        if (!is_int(vb_twilio_message_parse(&m, &s, &error), VB_OK, "%s",
+        if (!is_int(parse(&m, &s, &error), VB_OK, "%s",
                     good[i].text))
         {
             free(s.data);
@@ -184,7 +187,7 @@ test_bad(void)
         s = copy(bad[i].text, strlen(bad[i].text));
         error = NULL;
 
-        is_int(vb_twilio_message_parse(&m, &s, &error), VB_ERROR, "%s",
+        is_int(parse(&m, &s, &error), VB_ERROR, "%s",
                bad[i].text);
         ok(error && strstr(error, bad[i].error), "it says: %s",
            error ? error : "nothing");
@@ -210,7 +213,7 @@ test_cut(void)
 
     for (i = 0; i < len; i++) {
         s = copy(good[1].text, i);
-        refused += (vb_twilio_message_parse(&m, &s, &error) == VB_ERROR);
+        refused += (parse(&m, &s, &error) == VB_ERROR);
         free(s.data);
     }
 
@@ -236,7 +239,7 @@ same_with_space(const char *text, size_t len)
     memcpy(s[1].data + 1, text, len);
 
     for (i = 0; i < 2; i++) {
-        rc[i] = vb_twilio_message_parse(&m[i], &s[i], &error);
+        rc[i] = parse(&m[i], &s[i], &error);
     }
 
     same = (rc[0] == rc[1]);
@@ -341,7 +344,7 @@ test_writers(void)
 
     s.data = buf;
     s.len = p - buf;
-    is_int(vb_twilio_message_parse(&m, &s, &error), VB_OK, "it is a message");
+    is_int(parse(&m, &s, &error), VB_OK, "it is a message");
     is_mem(m.payload.text.data, m.payload.text.len, "/w==", 4, "and is read");
     free(buf);
 

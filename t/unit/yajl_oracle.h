@@ -31,7 +31,7 @@ typedef struct {
     oracle_value_t          values[ORACLE_MAX_FIELDS];
 
     /* by depth: the field an object is (or the root), -2 for others */
-    int                     field[VB_JSON_MAX_DEPTH + 1];
+    int                     field[VB_JSON_DEPTH + 1];
     int                     depth;
     int                     next;      /* the field the next value is */
 } oracle_t;
@@ -125,7 +125,7 @@ oracle_open(oracle_t *o, vb_json_type_t type)
 {
     int  field;
 
-    if (o->depth == VB_JSON_MAX_DEPTH) {
+    if (o->depth == VB_JSON_DEPTH) {
         return 0;
     }
 
