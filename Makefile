@@ -42,7 +42,7 @@ help:
 	@echo '  make check    two compilers, sanitizers, valgrind, poll; each alone:'
 	@echo '                check-compilers check-sanitize check-valgrind check-poll'
 	@echo '                check-static; check-matrix on three releases of Debian;'
-	@echo '                check-packages'
+	@echo '                check-packages; check-n8n, the example, with its engine'
 	@echo '  make bench    the load rig and make bench-audio, the resampler'
 	@echo '  make guard-update  figures of t/guard.t, after a change worth its cost'
 	@echo '  make fuzz     every parser for FUZZ_SECONDS=60 each'
@@ -303,6 +303,20 @@ check-valgrind: check-deps build
 		tools/reports $(BUILD)/valgrind/reports \
 		$(MAKE) --no-print-directory \
 		TESTS='$(or $(TESTS),$(VALGRIND_TESTS))' run-tests
+
+# the example for n8n, by n8n's own engine: 550 megabytes from the npm registry
+$(BUILD)/n8n/node_modules: t/n8n/package.json
+	@command -v npm >/dev/null || tools/deps n8n
+	@mkdir -p $(@D)
+	@cp $< $(@D)/
+	@cd $(@D) && npm install --ignore-scripts --omit=dev --omit=optional \
+		--no-audit --no-fund --no-package-lock --loglevel=error
+	@touch $@
+
+check-n8n: deps $(BUILD)/n8n/node_modules
+	@$(MAKE) --no-print-directory TESTS=t/n8n.t run-tests
+
+.PHONY: check-n8n
 
 .PHONY: check check-deps check-compilers check-matrix check-packages \
 	check-poll check-sanitize check-static check-valgrind nginx

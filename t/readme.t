@@ -175,9 +175,12 @@ for (events_of(twilio => 'call_ended')) {
     is $_->{status}, 'completed', "$sids{$_->{call_sid}}: the call took place";
 }
 
-for (map { $_->{message}{dynamic_variables} }
-         events_of(elevenlabs => 'initiation'))
-{
+my @variables = map { $_->{message}{dynamic_variables} }
+                    events_of(elevenlabs => 'initiation');
+
+is scalar @variables, 3, 'each with an agent';
+
+for (@variables) {
     my $language = $sids{$_->{call_sid}};
 
     is $_->{customer_name}, "Zo\x{eb}", "$language: the agent knows who";
