@@ -194,6 +194,7 @@ typedef struct {
     uint64_t       agent_audio;
     unsigned       stream:1;               /* the numbers above are meant */
     void          *call;                   /* the live call, or NULL */
+    ngx_http_log_handler_pt  log_handler;  /* core's, of a stream */
 } ngx_http_voicebridge_ctx_t;
 
 

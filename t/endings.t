@@ -127,7 +127,7 @@ sub ends {
 
     # a call that has not started has no SID
     my $line = $sid ? qr/call $sid: Call ended/
-                    : qr/call : Call ended: $o{text}/;
+                    : qr/call -: Call ended: $o{text}/;
 
     like log_has($line),
          qr/\[$o{level}\].*Call ended: $o{text}.* reason=$o{reason} /,

@@ -228,6 +228,7 @@ __DATA__
 --- test
     my $phone = call(return_marks => 1);
 
+    $phone->recv_event('mark');
     $phone->recv_close;
     $phone->send_close(1000);
 

@@ -360,8 +360,9 @@ ngx_http_voicebridge_agent_error(ngx_http_voicebridge_call_t *call,
     *p = '\0';
 
     ngx_log_error(NGX_LOG_ERR, ngx_http_voicebridge_call_log(call), 0,
-                  "call %V: ElevenLabs error: %s", &call->ctx->call_sid,
-                  call->agent_error);
+                  "call %V: ElevenLabs error: %s, see conversation %V there",
+                  &call->ctx->call_sid, call->agent_error,
+                  &call->ctx->conversation_id);
 
     ngx_http_voicebridge_report(call, NGX_HTTP_VOICEBRIDGE_STEP_ERROR,
                                 m->code > 0 ? (ngx_uint_t) m->code : 0);

@@ -7,7 +7,7 @@
  *   _agent.c  the way to the agent; _agent_message.c  what it says
  *   _phone.c  what the phone says; _phone_start.c  its start
  *   _media.c  audio, both ways
- *   _end.c    the one way out
+ *   _end.c    the one way out; _remedy.c  what to do about it
  *   _report.c what operators see of it; _relay.c  how fast it was
  *   _transcript.c  what is said; _speech.c  who speaks
  *   _event.c  what a webhook is told
@@ -353,6 +353,9 @@ void ngx_http_voicebridge_end_step(ngx_http_voicebridge_call_t *call);
 
 /* whether the request can be let go */
 ngx_uint_t ngx_http_voicebridge_end_reached(ngx_http_voicebridge_call_t *call);
+
+/* _remedy.c: what to do about a call that ended so, or an empty text */
+const char *ngx_http_voicebridge_remedy(ngx_http_voicebridge_cause_t cause);
 
 /* the line at the end of a call and the numbers in its ctx; once */
 void ngx_http_voicebridge_end_account(ngx_http_voicebridge_call_t *call);

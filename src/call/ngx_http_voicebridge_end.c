@@ -195,7 +195,8 @@ ngx_http_voicebridge_end_step(ngx_http_voicebridge_call_t *call)
             if (!call->mark_back) {
                 ngx_log_error(NGX_LOG_WARN,
                               ngx_http_voicebridge_call_log(call), 0,
-                              "call %V: the last mark did not come back",
+                              "call %V: the last mark did not come back, "
+                              "the caller may have missed the agent's end",
                               &call->ctx->call_sid);
             }
 
@@ -238,10 +239,14 @@ void
 ngx_http_voicebridge_end_account(ngx_http_voicebridge_call_t *call)
 {
     ngx_msec_t                      ms;
+    const char                     *remedy;
     ngx_http_voicebridge_ctx_t     *ctx;
     ngx_http_voicebridge_ending_t  *e;
 
+    static ngx_str_t  none = ngx_string("-");
+
     ctx = call->ctx;
+    remedy = ngx_http_voicebridge_remedy(call->cause);
     e = &ngx_http_voicebridge_endings[call->cause];
     ms = ngx_current_msec - call->accepted;
 
@@ -265,12 +270,13 @@ ngx_http_voicebridge_end_account(ngx_http_voicebridge_call_t *call)
     ngx_log_error(e->level, ngx_http_voicebridge_call_log(call), 0,
                   "call %V: Call ended: %s%s%s, reason=%s duration=%M.%03M "
                   "caller_audio=%uL.%03uL agent_audio=%uL.%03uL "
-                  "interruptions=%ui",
-                  &ctx->call_sid, e->text, call->detail[0] ? ": " : "",
+                  "interruptions=%ui%s%s",
+                  ctx->call_sid.len ? &ctx->call_sid : &none,
+                  e->text, call->detail[0] ? ": " : "",
                   call->detail, e->reason, ms / 1000, ms % 1000,
                   ctx->caller_audio / 1000, ctx->caller_audio % 1000,
                   ctx->agent_audio / 1000, ctx->agent_audio % 1000,
-                  ctx->interruptions);
+                  ctx->interruptions, remedy[0] ? "; " : "", remedy);
 
     ngx_http_voicebridge_transcript_end(call);
     ngx_http_voicebridge_event(call, NGX_HTTP_VOICEBRIDGE_EVENT_ENDED, NULL,
@@ -332,7 +338,9 @@ ngx_http_voicebridge_end_drained(ngx_http_voicebridge_call_t *call)
         case NGX_ERROR:
             ngx_log_error(NGX_LOG_ERR, ngx_http_voicebridge_call_log(call), 0,
                           "call %V: no other TwiML could be put on the call: "
-                          "credentials are missing, or it is too long",
+                          "credentials are missing, see "
+                          "voicebridge_twilio_account_sid and _auth_token, "
+                          "or it has more than 4000 characters",
                           &call->ctx->call_sid);
             break;
 
@@ -546,7 +554,7 @@ ngx_http_voicebridge_end_redirected(ngx_http_voicebridge_fetch_t *f)
         {
             ngx_log_error(NGX_LOG_ERR, c->log, 0,
                           "call %V: %s was not put on the call: %s, "
-                          "status %ui, code %L %V",
+                          "status %ui, code %L %V; the call ends instead",
                           &call->ctx->call_sid, what,
                           f->error ? f->error : "Twilio refused", f->status,
                           answer.code, &answer.message);

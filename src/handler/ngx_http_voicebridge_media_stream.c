@@ -22,6 +22,8 @@ static ngx_int_t ngx_http_voicebridge_media_stream_upgrade(
     ngx_http_request_t *r, const char *name, ngx_str_t *value);
 static ngx_int_t ngx_http_voicebridge_media_stream_accept(
     ngx_http_request_t *r, ngx_str_t *key);
+static u_char *ngx_http_voicebridge_media_stream_log(ngx_http_request_t *r,
+    ngx_http_request_t *sr, u_char *buf, size_t len);
 
 
 static ngx_str_t  ngx_http_voicebridge_media_stream_protocol =
@@ -79,6 +81,9 @@ ngx_http_voicebridge_media_stream_handler(ngx_http_request_t *r)
     if (rc != NGX_OK) {
         return rc;
     }
+
+    ctx->log_handler = r->log_handler;
+    r->log_handler = ngx_http_voicebridge_media_stream_log;
 
     if (ngx_http_voicebridge_call_start(r, ctx, tokens, n,
                                         ngx_http_voicebridge_twiml)
@@ -212,4 +217,33 @@ ngx_http_voicebridge_media_stream_accept(ngx_http_request_t *r,
     (void) ngx_tcp_nodelay(r->connection);
 
     return NGX_OK;
+}
+
+
+/*
+ * Lines of nginx itself, of a connection that failed for example, belong to
+ * a call as well: every line of the request's ends with its SID.
+ */
+
+static u_char *
+ngx_http_voicebridge_media_stream_log(ngx_http_request_t *r,
+    ngx_http_request_t *sr, u_char *buf, size_t len)
+{
+    u_char                      *p;
+    ngx_http_voicebridge_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voicebridge_module);
+
+    if (ctx == NULL) {
+        return buf;
+    }
+
+    p = ctx->log_handler(r, sr, buf, len);
+
+    if (ctx->call_sid.len) {
+        len -= p - buf;
+        p = ngx_snprintf(p, len, ", call: %V", &ctx->call_sid);
+    }
+
+    return p;
 }
