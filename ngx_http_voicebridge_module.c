@@ -49,12 +49,12 @@ static ngx_http_voicebridge_location_t  ngx_http_voicebridge_metrics = {
 };
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_calls = {
-    ngx_http_voicebridge_calls_handler, 0, 0, 0, 1, 0
+    ngx_http_voicebridge_calls_handler, 1, 0, 0, 1, 0
 };
 
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_dashboard = {
-    ngx_http_voicebridge_dashboard_handler, 0, 0, 0, 1, 1
+    ngx_http_voicebridge_dashboard_handler, 1, 0, 0, 1, 1
 };
 
 

@@ -1,7 +1,7 @@
 
 /*
  * voicebridge_calls: live and recent calls as JSON (contract, section 3),
- * all of them or those that are asked for.
+ * all of them or those that are asked for; and the end of one.
  */
 
 
@@ -24,6 +24,7 @@ typedef struct {
 } ngx_http_voicebridge_filter_t;
 
 
+static ngx_int_t ngx_http_voicebridge_calls_method(ngx_http_request_t *r);
 static ngx_int_t ngx_http_voicebridge_calls_get(ngx_http_request_t *r);
 static ngx_int_t ngx_http_voicebridge_calls_query(ngx_http_request_t *r,
     ngx_http_voicebridge_query_t *query, ngx_str_t *detail);
@@ -77,7 +78,7 @@ ngx_http_voicebridge_calls_handler(ngx_http_request_t *r)
     ngx_str_t                          detail;
     ngx_http_voicebridge_main_conf_t  *vmcf;
 
-    rc = ngx_http_voicebridge_view(r);
+    rc = ngx_http_voicebridge_calls_method(r);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -91,7 +92,27 @@ ngx_http_voicebridge_calls_handler(ngx_http_request_t *r)
                                        NGX_HTTP_SERVICE_UNAVAILABLE, &detail);
     }
 
-    return ngx_http_voicebridge_calls_get(r);
+    return r->method == NGX_HTTP_POST
+           ? ngx_http_voicebridge_hangup(r, vmcf->zone)
+           : ngx_http_voicebridge_calls_get(r);
+}
+
+
+/* NGX_OK, or the status to answer with */
+
+static ngx_int_t
+ngx_http_voicebridge_calls_method(ngx_http_request_t *r)
+{
+    static ngx_str_t  allow = ngx_string("GET, HEAD, POST");
+    static ngx_str_t  no_store = ngx_string("no-store");
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST))) {
+        return ngx_http_voicebridge_add_header(r, "Allow", &allow) == NGX_OK
+               ? NGX_HTTP_NOT_ALLOWED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_voicebridge_add_header(r, "Cache-Control", &no_store)
+           == NGX_OK ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 

@@ -64,6 +64,12 @@ ngx_int_t ngx_http_voicebridge_public_url(ngx_http_request_t *r,
 ngx_int_t ngx_http_voicebridge_stream_base(ngx_http_request_t *r,
     ngx_str_t *url);
 
+/*
+ * Whether X-API-Key is one of voicebridge_api_keys, or all requests are
+ * taken: NGX_OK or NGX_DECLINED.
+ */
+ngx_int_t ngx_http_voicebridge_api_key(ngx_http_request_t *r);
+
 /* the value of the request's first header of that name (lower case), or
  * NULL */
 ngx_str_t *ngx_http_voicebridge_header(ngx_http_request_t *r,

@@ -12,8 +12,6 @@
 
 #include <vb_twiml.h>
 
-#include <openssl/crypto.h>
-
 
 #define NGX_HTTP_VOICEBRIDGE_READ_SIZE     4096
 
@@ -22,7 +20,6 @@
 #define NGX_HTTP_VOICEBRIDGE_SESSION_SIZE  128
 
 
-static ngx_int_t ngx_http_voicebridge_outbound_key(ngx_http_request_t *r);
 static void ngx_http_voicebridge_outbound_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_voicebridge_outbound_order(ngx_http_request_t *r,
     ngx_http_voicebridge_order_t *order, ngx_str_t *detail);
@@ -80,51 +77,12 @@ ngx_http_voicebridge_outbound_admit(ngx_http_request_t *r, ngx_str_t *detail)
         return NGX_HTTP_NOT_ALLOWED;
     }
 
-    if (ngx_http_voicebridge_outbound_key(r) != NGX_OK) {
+    if (ngx_http_voicebridge_api_key(r) != NGX_OK) {
         ngx_str_set(detail, "Invalid or missing API key");
         return NGX_HTTP_UNAUTHORIZED;
     }
 
     return NGX_OK;
-}
-
-
-/* all keys are looked at, and each in constant time */
-
-static ngx_int_t
-ngx_http_voicebridge_outbound_key(ngx_http_request_t *r)
-{
-    ngx_str_t                        *given, *key;
-    ngx_uint_t                        i, good;
-    ngx_http_voicebridge_loc_conf_t  *vlcf;
-
-    static ngx_str_t  name = ngx_string("x-api-key");
-
-    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
-
-    if (vlcf->api_keys_off) {
-        return NGX_OK;
-    }
-
-    given = ngx_http_voicebridge_header(r, &name);
-
-    if (given == NULL || vlcf->api_keys == NULL) {
-        return NGX_DECLINED;
-    }
-
-    good = 0;
-    key = vlcf->api_keys->elts;
-
-    for (i = 0; i < vlcf->api_keys->nelts; i++) {
-
-        if (key[i].len == given->len
-            && CRYPTO_memcmp(key[i].data, given->data, given->len) == 0)
-        {
-            good = 1;
-        }
-    }
-
-    return good ? NGX_OK : NGX_DECLINED;
 }
 
 

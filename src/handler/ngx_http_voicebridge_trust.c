@@ -8,6 +8,8 @@
 #include <ngx_http_voicebridge_handler.h>
 #include <vb_twilio_signature.h>
 
+#include <openssl/crypto.h>
+
 
 static ngx_int_t ngx_http_voicebridge_base_url(ngx_http_request_t *r,
     ngx_str_t *url, ngx_uint_t *known);
@@ -344,4 +346,43 @@ ngx_http_voicebridge_forbidden(ngx_http_request_t *r, ngx_str_t *base)
                   "proxy changes the path, and that "
                   "\"voicebridge_twilio_auth_token\" is this account's",
                   base, &path);
+}
+
+
+/* all keys are looked at, and each in constant time */
+
+ngx_int_t
+ngx_http_voicebridge_api_key(ngx_http_request_t *r)
+{
+    ngx_str_t                        *given, *key;
+    ngx_uint_t                        i, good;
+    ngx_http_voicebridge_loc_conf_t  *vlcf;
+
+    static ngx_str_t  name = ngx_string("x-api-key");
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
+
+    if (vlcf->api_keys_off) {
+        return NGX_OK;
+    }
+
+    given = ngx_http_voicebridge_header(r, &name);
+
+    if (given == NULL || vlcf->api_keys == NULL) {
+        return NGX_DECLINED;
+    }
+
+    good = 0;
+    key = vlcf->api_keys->elts;
+
+    for (i = 0; i < vlcf->api_keys->nelts; i++) {
+
+        if (key[i].len == given->len
+            && CRYPTO_memcmp(key[i].data, given->data, given->len) == 0)
+        {
+            good = 1;
+        }
+    }
+
+    return good ? NGX_OK : NGX_DECLINED;
 }
