@@ -227,6 +227,7 @@ make_zone(void)
 {
     ngx_slab_pool_t                         *shpool;
     static ngx_http_voicebridge_zone_ctx_t   ctx;
+    static ngx_http_voicebridge_main_conf_t  vmcf;
 
     next = memory;
 
@@ -238,6 +239,7 @@ make_zone(void)
     zone.shm.addr = memory;
     zone.shm.size = SIZE;
     zone.data = &ctx;
+    ctx.vmcf = &vmcf;
 
     if (ngx_http_voicebridge_init_zone(&zone, NULL) != NGX_OK) {
         ok(0, "there is a zone");
