@@ -113,6 +113,7 @@ __DATA__
 
 
 === by GET, as a number may be configured
+--- numbers
 --- config
     location = /twilio/incoming-call {
         voicebridge_incoming_call;

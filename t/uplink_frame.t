@@ -63,6 +63,9 @@ sub started {
     $phone->start(parameters => { agent_id => 'agent_1' });
     agent()->event('live');
 
+    # what comes before nginx has seen that is kept, and joined otherwise
+    log_has(qr/call $phone->{call_sid}: conversation/);
+
     return $phone;
 }
 

@@ -83,6 +83,7 @@ __DATA__
 
 
 === of an incoming call, in the access log
+--- numbers
 --- http_config
     log_format line  "$voicebridge_call_sid $voicebridge_stream_sid "
                      "$voicebridge_session_id $voicebridge_agent_id "
@@ -118,6 +119,7 @@ __DATA__
 
 
 === of an outbound call
+--- numbers
 --- http_config
     log_format line  "$voicebridge_call_sid $voicebridge_session_id "
                      "$voicebridge_agent_id $voicebridge_direction "
@@ -211,6 +213,7 @@ no agent for the incoming call
 
 
 === asked for before they are known
+--- numbers
 --- http_config
     map $voicebridge_to $tenant {
         +15005550006  six;

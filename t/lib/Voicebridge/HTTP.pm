@@ -32,6 +32,9 @@ use Voicebridge::WebSocket qw( json );
 
 our @EXPORT_OK = qw( base http );
 
+# is given the path and the answer of every request
+our $Look = sub { };
+
 
 # the server under test
 
@@ -70,6 +73,7 @@ sub send_request {
     my ($bytes, %o) = request_bytes(@request);
 
     push @{$self->{methods}}, $request[0];
+    push @{$self->{paths}}, $request[1];
 
     return $self->send_in_pieces($bytes, @{$o{pieces}}) if $o{pieces};
     return $self->send_bytes($bytes);
@@ -160,6 +164,8 @@ sub response {
     $answer{json} = json()->decode($answer{body})
         if ($answer{headers}{'content-type'} // '') =~ m{^application/json}
            && length $answer{body};
+
+    $Look->(shift @{$self->{paths}} // '', \%answer);
 
     return \%answer;
 }

@@ -24,7 +24,8 @@ package Voicebridge::Test;
 #
 # Without a plan, which is the better way, tests are counted as they come.
 # Every block is also a test that its error log, from start to exit, has no
-# alert, no secret and no whole phone number, but for what error_log expects.
+# alert, no secret and no whole phone number, but for what error_log expects;
+# and that no other log, no page of an operator's and no error's answer has.
 
 use strict;
 use warnings;
@@ -84,7 +85,7 @@ my @secrets = @credentials{qw( AUTH_TOKEN XI_API_KEY API_KEY )};
 
 $ENV{"TEST_NGINX_$_"} = $credentials{$_} for keys %credentials;
 
-my ($agent, $twilio, $must_die);
+my ($agent, $twilio, $must_die, @bad_answers);
 
 
 sub import {
@@ -414,6 +415,22 @@ sub stop_nginx {
 }
 
 
+# What nobody may read anywhere: a secret, the token of a call, that of a
+# signed URL; nor a whole phone number, but where somebody has asked for it.
+
+my $token = qr/\b\d{10}\.[\w-]{22}\.[\w-]{43}/;
+my $signed = qr/\bcvtkn_\w+/;
+my $number = qr/(?:\+|%2[Bb])[1-9]\d{7,14}\b/;
+
+sub is_secret {
+    my $text = shift;
+
+    my $secrets = join '|', map { quotemeta } @secrets;
+
+    return $text =~ /$secrets|$token|$signed/;
+}
+
+
 # the log's lines that no test may cause; all lines are kept for a person to
 # read in the test's directory
 
@@ -424,7 +441,6 @@ sub bad_lines {
     open my $all, '>>', "$dir/error.log" or die "$dir/error.log: $!\n";
 
     my @expected = map { ref ? $_ : qr/\Q$_\E/ } patterns($block->error_log);
-    my $secrets = join '|', map { quotemeta } @secrets;
 
     print $all "=== ", $block->name, "\n";
 
@@ -437,17 +453,57 @@ sub bad_lines {
         next if $line =~ /\[debug\]/ && $line !~ /voicebridge/;
 
         # a request's own line is nginx's, too
-        (my $ours = $line) =~ s/, request: ".*//s;
+        (my $ours = $line) =~ s/, request: "[^"]*"//;
 
-        next unless $ours =~ /$secrets/ || $ours =~ /\+[1-9]\d{7,14}\b/
+        next unless is_secret($ours) || $ours =~ $number
                     || $ours =~ /\[(?:alert|emerg)\]/
                     || $ours =~ /runtime error:|Sanitizer/;
 
         push @bad, $line unless grep { $line =~ $_ } @expected;
     }
 
+    return @bad, bad_files($block), splice @bad_answers;
+}
+
+
+# Other logs; a section "numbers" is for those that are to have whole ones.
+
+sub bad_files {
+    my $block = shift;
+
+    my @bad;
+
+    for my $file (grep { $_ ne $Test::Nginx::Util::ErrLogFile }
+                       glob "$ENV{TEST_NGINX_SERVROOT}/logs/*.log")
+    {
+        open my $in, '<', $file or next;
+
+        while (my $line = <$in>) {
+            push @bad, basename($file) . ": $line"
+                if is_secret($line)
+                   || (!defined $block->numbers && $line =~ $number);
+        }
+    }
+
     return @bad;
 }
+
+
+# answers of what anybody may look at, and those that say what is wrong
+
+sub look_at_answer {
+    my ($path, $answer) = @_;
+
+    my $body = $answer->{body} // '';
+
+    return unless $path =~ m{^/(?:metrics|calls|voicebridge|status)\b}
+                  || $answer->{status} >= 400;
+
+    push @bad_answers, "$path: $body"
+        if is_secret($body) || $body =~ $number;
+}
+
+$Voicebridge::HTTP::Look = \&look_at_answer;
 
 
 1;
