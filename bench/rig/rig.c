@@ -3,11 +3,13 @@
  * The load rig: one measurement of one gateway.
  *
  *     rig -p PORT -l FD -w PID [-r] [-s CERT -k KEY] [-f FORMAT] [-c CALLS]
- *         [-t SECONDS]
+ *         [-t SECONDS] [-b BYTES]
  *
  * Plays CALLS phones that call 127.0.0.1:PORT, and their far ends, which
  * accept on the listening socket FD.  -r: the gateway is a relay; -s: TLS on
- * both legs; -f: the agent's audio format.  Prints name=value pairs.
+ * both legs; -f: the agent's audio format; -b: once all is measured the far
+ * ends send a message of so many bytes, and memory is taken before and after.
+ * Prints name=value pairs.
  */
 
 
@@ -21,6 +23,7 @@
 
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include <rig.h>
 
@@ -28,20 +31,19 @@
 #define RIG_MS          1000000ULL
 #define RIG_SECOND      1000000000ULL
 
-/* the rig is on time if 99 of 100 of its messages are no later than this */
-#define RIG_LATE        1000          /* microseconds */
+/* for so short a time it does not pay to sleep: the timer and the way out of
+ * idle cost what a message does */
+#define RIG_SPIN        60000         /* nanoseconds */
 
-/* and if it never was away for longer than this */
-#define RIG_AWAY        20000
-
-/* there must be a core's time left */
-#define RIG_BUSY        0.90
+/* calls whose far ends send a large message, one at a time */
+#define RIG_BIG_CALLS   4
+#define RIG_BIG_TIME    (RIG_SECOND / 2)
 
 /* all calls must be set up within this, and 10 ms more for each */
 #define RIG_SETUP_TIME  (5 * RIG_SECOND)
 
-/* the audio that is still under way when measuring ends */
-#define RIG_DRAIN       (300 * RIG_MS)
+/* for the audio that is still under way when measuring ends */
+#define RIG_DRAIN       (3 * RIG_SECOND)
 
 
 /* evenly spread: unit n of all calls together is due at start + n * step */
@@ -54,13 +56,7 @@ typedef struct {
 } rig_schedule_t;
 
 
-typedef struct {
-    uint64_t       time;
-    rig_process_t  worker;
-    rig_process_t  rig;
-} rig_sample_t;
-
-
+static void rig_prepare(rig_t *rig);
 static int rig_options(rig_t *rig, int argc, char **argv);
 static int rig_setup(rig_t *rig, rig_schedule_t schedule[2],
     rig_process_t *first);
@@ -69,11 +65,9 @@ static void rig_run(rig_t *rig, rig_schedule_t schedule[2], uint64_t until);
 static uint64_t rig_due(rig_t *rig, rig_schedule_t *schedule);
 static void rig_wait(rig_t *rig, uint64_t until);
 static int rig_sample(rig_t *rig, rig_sample_t *sample);
+static void rig_large(rig_t *rig);
 static void rig_finish(rig_t *rig);
-static void rig_print(rig_t *rig, rig_process_t *first, rig_sample_t *begin,
-    rig_sample_t *end);
-static void rig_print_histogram(const char *name, rig_histogram_t *histogram);
-static uint64_t rig_quantile(rig_histogram_t *histogram, double q);
+static uint64_t rig_under_way(rig_t *rig);
 
 
 int
@@ -85,18 +79,13 @@ main(int argc, char **argv)
     rig_schedule_t   schedule[2];
     static rig_t     rig;
 
-    static const struct sched_param  priority = { .sched_priority = 1 };
-
     if (rig_options(&rig, argc, argv) != VB_OK) {
         fprintf(stderr, "usage: rig -p PORT -l FD -w PID [-r] [-s CERT -k KEY] "
-                "[-f FORMAT] [-c CALLS] [-t SECONDS]\n");
+                "[-f FORMAT] [-c CALLS] [-t SECONDS] [-b BYTES]\n");
         return 2;
     }
 
-    /* to be on time: sleeps end when they are said to; as root, others wait */
-
-    (void) prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
-    (void) sched_setscheduler(0, SCHED_FIFO, &priority);
+    rig_prepare(&rig);
 
     rig.random = rig_clock();
     rig.calls = calloc(rig.ncalls, sizeof(rig_call_t));
@@ -146,6 +135,32 @@ main(int argc, char **argv)
 }
 
 
+/* to be on time: sleeps end when they are said to; as root, others wait */
+
+static void
+rig_prepare(rig_t *rig)
+{
+    cpu_set_t      mine;
+    struct rlimit  limit;
+
+    static const struct sched_param  priority = { .sched_priority = 1 };
+
+    (void) prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+    (void) sched_setscheduler(0, SCHED_FIFO, &priority);
+
+    /* a core of its own: bench/run gives it one where there are two */
+
+    rig->spins = sched_getaffinity(0, sizeof(cpu_set_t), &mine) == 0
+                 && CPU_COUNT(&mine) == 1
+                 && sysconf(_SC_NPROCESSORS_ONLN) > 1;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void) setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+
 static int
 rig_options(rig_t *rig, int argc, char **argv)
 {
@@ -157,7 +172,7 @@ rig_options(rig_t *rig, int argc, char **argv)
     rig->ncalls = 100;
     rig->seconds = 8;
 
-    while ((c = getopt(argc, argv, "p:l:w:rs:k:f:c:t:")) != -1) {
+    while ((c = getopt(argc, argv, "p:l:w:rs:k:f:c:t:b:")) != -1) {
         switch (c) {
 
         case 'p':
@@ -195,6 +210,10 @@ rig_options(rig_t *rig, int argc, char **argv)
 
         case 't':
             rig->seconds = atof(optarg);
+            break;
+
+        case 'b':
+            rig->big = strtoul(optarg, NULL, 10);
             break;
 
         default:
@@ -336,11 +355,17 @@ rig_wait(rig_t *rig, uint64_t until)
 {
     int                 n, i;
     uint64_t            now;
+    unsigned            spin;
     struct timespec     ts;
     struct epoll_event  events[64];
 
     now = rig_clock();
     until = until > now ? until - now : 0;
+    spin = rig->spins && until < RIG_SPIN;
+
+    if (spin) {
+        until = 0;
+    }
 
     ts.tv_sec = until / RIG_SECOND;
     ts.tv_nsec = until % RIG_SECOND;
@@ -352,6 +377,10 @@ rig_wait(rig_t *rig, uint64_t until)
         /* before Linux 5.11; never longer than asked for */
 
         n = epoll_wait(rig->epoll, events, 64, until / RIG_MS);
+    }
+
+    if (spin && n == 0) {
+        rig->spun += rig_clock() - now;
     }
 
     for (i = 0; i < n; i++) {
@@ -369,6 +398,7 @@ static int
 rig_sample(rig_t *rig, rig_sample_t *sample)
 {
     sample->time = rig_clock();
+    sample->spun = rig->spun;
 
     if (rig_process(&sample->rig, getpid(), 0) != VB_OK) {
         return VB_ERROR;
@@ -378,28 +408,68 @@ rig_sample(rig_t *rig, rig_sample_t *sample)
 }
 
 
+/* what large messages leave in a worker's memory, once they are over */
+
+static void
+rig_large(rig_t *rig)
+{
+    uint64_t       until;
+    unsigned       i;
+    rig_process_t  before, after;
+
+    if (rig_process(&before, rig->pid, 1) != VB_OK) {
+        return;
+    }
+
+    for (i = 0; i < RIG_BIG_CALLS; i++) {
+
+        if (rig_call_big(&rig->calls[i], rig->big) != VB_OK) {
+            rig_failed(rig, "no memory");
+        }
+
+        until = rig_clock() + RIG_BIG_TIME;
+
+        while (rig_clock() < until) {
+            rig_wait(rig, until);
+        }
+    }
+
+    if (rig_process(&after, rig->pid, 1) == VB_OK) {
+        rig->large = ((double) after.dirty - (double) before.dirty) / 1024;
+    }
+}
+
+
 /* nothing more is sent; what does not arrive now is lost */
 
 static void
 rig_finish(rig_t *rig)
 {
-    uint64_t     until;
+    uint64_t     now, next, until;
     unsigned     i;
     rig_call_t  *call;
 
-    until = rig_clock() + RIG_DRAIN;
+    now = rig_clock();
+    until = now + RIG_DRAIN;
 
-    while (rig_clock() < until) {
-        rig_wait(rig, until);
+    while (now < until && rig_under_way(rig)) {
+        next = now + 10 * RIG_MS;
+
+        while (now < next) {
+            rig_wait(rig, next);
+            now = rig_clock();
+        }
     }
 
     rig->measuring = 0;
+    rig->lost += rig_under_way(rig);
+
+    if (rig->big) {
+        rig_large(rig);
+    }
 
     for (i = 0; i < rig->ncalls; i++) {
         call = &rig->calls[i];
-
-        rig->lost += call->up.sent - call->up.arrived;
-        rig->lost += call->down.sent - call->down.arrived;
 
         rig_peer_close(call->phone, NULL);
         rig_peer_close(call->far, NULL);
@@ -407,89 +477,23 @@ rig_finish(rig_t *rig)
 }
 
 
-static void
-rig_print(rig_t *rig, rig_process_t *first, rig_sample_t *begin,
-    rig_sample_t *end)
-{
-    double       elapsed, busy;
-    const char  *invalid;
-
-    elapsed = end->time - begin->time;
-    busy = (end->rig.cpu - begin->rig.cpu) / elapsed;
-
-    invalid = rig_quantile(&rig->late, 0.99) > RIG_LATE ? "late"
-              : rig->late.max > RIG_AWAY ? "away"
-              : busy > RIG_BUSY ? "busy"
-              : "no";
-
-    printf("cpu=%.3f ", (end->worker.cpu - begin->worker.cpu) / 1e3
-                        / rig->frames);
-    printf("load=%.3f ", (end->worker.cpu - begin->worker.cpu) / elapsed);
-    printf("waited=%.4f ", (end->worker.waited - begin->worker.waited)
-                           / elapsed);
-    printf("memory=%.2f ", ((double) end->worker.dirty - (double) first->dirty)
-                           / 1024 / (rig->ncalls - RIG_FIRST_CALLS));
-    printf("grown=%.2f ", ((double) end->worker.dirty
-                           - (double) begin->worker.dirty)
-                          / 1024 / rig->ncalls);
-    printf("frames=%llu messages=%llu lost=%llu wrong=%llu failed=%llu ",
-           (unsigned long long) rig->frames,
-           (unsigned long long) rig->messages,
-           (unsigned long long) rig->lost, (unsigned long long) rig->wrong,
-           (unsigned long long) rig->failed);
-
-    rig_print_histogram("setup", &rig->setup);
-    rig_print_histogram("up", &rig->up);
-    rig_print_histogram("down", &rig->down);
-    rig_print_histogram("late", &rig->late);
-
-    printf("busy=%.3f invalid=%s error=%s\n", busy, invalid, rig->error);
-}
-
-
-static void
-rig_print_histogram(const char *name, rig_histogram_t *histogram)
-{
-    printf("%s_p50=%llu %s_p99=%llu %s_p999=%llu %s_max=%llu ",
-           name, (unsigned long long) rig_quantile(histogram, 0.5),
-           name, (unsigned long long) rig_quantile(histogram, 0.99),
-           name, (unsigned long long) rig_quantile(histogram, 0.999),
-           name, (unsigned long long) histogram->max);
-}
-
+/* units that were sent and have not arrived */
 
 static uint64_t
-rig_quantile(rig_histogram_t *histogram, double q)
+rig_under_way(rig_t *rig)
 {
-    uint64_t  i, n, wanted;
+    uint64_t     n;
+    unsigned     i;
+    rig_call_t  *call;
 
-    wanted = (uint64_t) (histogram->n * q);
+    for (n = 0, i = 0; i < rig->ncalls; i++) {
+        call = &rig->calls[i];
 
-    for (i = 0, n = 0; i < 65535; i++) {
-        n += histogram->counts[i];
-
-        if (n > wanted) {
-            return i;
-        }
+        n += call->up.sent - call->up.arrived;
+        n += call->down.sent - call->down.arrived;
     }
 
-    return histogram->max;
-}
-
-
-void
-rig_count(rig_histogram_t *histogram, uint64_t ns)
-{
-    uint64_t  us;
-
-    us = ns / 1000;
-
-    histogram->n++;
-    histogram->counts[vb_min(us, 65535)]++;
-
-    if (us > histogram->max) {
-        histogram->max = us;
-    }
+    return n;
 }
 
 

@@ -79,7 +79,8 @@ typedef struct {
     unsigned           phone:1;       /* else the far end */
     unsigned           blocked:1;     /* waits to write */
     vb_ws_reader_t     reader;
-    vb_ws_buf_t        in;
+    vb_ws_buf_t        in;            /* the rig's, or own */
+    u_char            *own;           /* the beginning of a message, or NULL */
     u_char            *out;           /* what the socket did not take */
     size_t             out_size;
     size_t             out_pos;
@@ -94,6 +95,7 @@ struct rig_call_s {
     rig_peer_t        *far;
     uint64_t           began;         /* the handshake was sent, ns */
     uint64_t           sequence;      /* Twilio's sequenceNumber */
+    char               stream_sid[35];
     rig_track_t        up;
     rig_track_t        down;
 };
@@ -105,6 +107,15 @@ typedef struct {
     uint64_t           waited;        /* ns it was ready and did not run */
     uint64_t           dirty;         /* bytes, private */
 } rig_process_t;
+
+
+/* a moment */
+typedef struct {
+    uint64_t           time;
+    uint64_t           spun;
+    rig_process_t      worker;
+    rig_process_t      rig;
+} rig_sample_t;
 
 
 struct rig_s {
@@ -120,6 +131,7 @@ struct rig_s {
     unsigned           ncalls;
     double             seconds;
     pid_t              pid;           /* the gateway's worker */
+    size_t             big;           /* bytes of a last, large message */
 
     int                epoll;
     SSL_CTX           *client;
@@ -132,6 +144,9 @@ struct rig_s {
     unsigned           talkers;       /* calls with an id below this talk */
 
     unsigned           measuring:1;
+    unsigned           spins:1;       /* there is a core to wait on */
+    uint64_t           spun;          /* ns of waiting that took CPU */
+    u_char            *buffer;        /* what is read, if read whole */
     uint64_t           now;           /* when the last bytes were read, ns */
     uint64_t           random;
 
@@ -141,6 +156,7 @@ struct rig_s {
     uint64_t           lost;          /* units, either way */
     uint64_t           wrong;         /* messages with audio not expected */
     uint64_t           failed;        /* calls that ended or did not begin */
+    double             large;         /* KiB that large messages left */
     rig_histogram_t    setup;
     rig_histogram_t    up;
     rig_histogram_t    down;
@@ -174,10 +190,22 @@ void rig_peer_text(rig_peer_t *peer, u_char *payload, size_t len);
 void rig_peer_write(rig_peer_t *peer, const u_char *data, size_t len);
 
 
+/*
+ * rig_socket.c: the bytes read or written, VB_AGAIN, or 0 or less at the
+ * connection's end
+ */
+int rig_socket_tls(rig_t *rig);
+ssize_t rig_socket_recv(rig_peer_t *peer, u_char *p, size_t size);
+ssize_t rig_socket_send(rig_peer_t *peer, const u_char *p, size_t size);
+
+
 /* rig_call.c: what the ends say */
 void rig_call_request(rig_peer_t *peer);
 void rig_call_frame(rig_call_t *call);
 void rig_call_speak(rig_call_t *call);
+
+/* a message of the far end of len bytes, of a type that nobody knows */
+int rig_call_big(rig_call_t *call, size_t len);
 
 /* the header is there, len bytes that end with an empty line */
 int rig_call_header(rig_peer_t *peer, u_char *data, size_t len);
@@ -188,9 +216,14 @@ void rig_call_message(rig_peer_t *peer, vb_ws_event_t *ev);
 int rig_process(rig_process_t *process, pid_t pid, unsigned memory);
 
 
+/* rig_print.c */
+void rig_count(rig_histogram_t *histogram, uint64_t ns);
+void rig_print(rig_t *rig, rig_process_t *first, rig_sample_t *begin,
+    rig_sample_t *end);
+
+
 /* rig.c */
 uint64_t rig_clock(void);
-void rig_count(rig_histogram_t *histogram, uint64_t ns);
 void rig_failed(rig_t *rig, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

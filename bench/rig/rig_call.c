@@ -17,6 +17,9 @@
 
 #define RIG_CALL_MESSAGE  65536
 
+#define rig_call_put(p, s)                                                    \
+    ((u_char *) memcpy(p, s, sizeof(s) - 1) + sizeof(s) - 1)
+
 
 static int rig_call_phone_open(rig_peer_t *peer, u_char *data, size_t len);
 static int rig_call_far_open(rig_peer_t *peer, u_char *data, size_t len);
@@ -26,6 +29,7 @@ static void rig_call_elevenlabs(rig_peer_t *peer, vb_str_t *text);
 static void rig_call_user(rig_peer_t *peer, vb_str_t *text);
 static void rig_call_metadata(rig_peer_t *peer);
 static void rig_call_audio(rig_peer_t *peer, vb_str_t *base64);
+static u_char *rig_call_number(u_char *p, uint64_t n);
 
 
 void
@@ -154,6 +158,7 @@ rig_call_live(rig_call_t *call)
 
     call->live = 1;
     call->sequence = 2;
+    snprintf(call->stream_sid, sizeof(call->stream_sid), "MZ%032x", call->id);
     rig->lives++;
 
     rig_track_init(&call->up, &rig->uplink, 7 * call->id);
@@ -161,33 +166,51 @@ rig_call_live(rig_call_t *call)
 }
 
 
-/* 20 ms of what the caller says */
+/* 20 ms of what the caller says; printf() would cost more than TLS does */
 
 void
 rig_call_frame(rig_call_t *call)
 {
-    int              n;
-    u_char           message[VB_WS_MAX_HEADER + 1024], *p;
-    uint64_t         now;
+    u_char           message[VB_WS_MAX_HEADER + 1024], *payload, *p;
     const vb_str_t  *audio;
 
-    now = rig_clock();
-    audio = rig_track_next(&call->up, now);
+    audio = rig_track_next(&call->up, rig_clock());
 
-    p = message + VB_WS_MAX_HEADER;
+    payload = message + VB_WS_MAX_HEADER;
 
-    n = snprintf((char *) p, 1024,
-                 "{\"event\":\"media\",\"sequenceNumber\":\"%llu\","
-                 "\"media\":{\"track\":\"inbound\",\"chunk\":\"%llu\","
-                 "\"timestamp\":\"%llu\",\"payload\":\"%.*s\"},"
-                 "\"streamSid\":\"MZ%032x\"}",
-                 (unsigned long long) call->sequence,
-                 (unsigned long long) call->sequence - 1,
-                 (unsigned long long) call->sequence * RIG_UPLINK_MS,
-                 (int) audio->len, audio->data, call->id);
+    p = rig_call_put(payload, "{\"event\":\"media\",\"sequenceNumber\":\"");
+    p = rig_call_number(p, call->sequence);
+    p = rig_call_put(p, "\",\"media\":{\"track\":\"inbound\",\"chunk\":\"");
+    p = rig_call_number(p, call->sequence - 1);
+    p = rig_call_put(p, "\",\"timestamp\":\"");
+    p = rig_call_number(p, call->sequence * RIG_UPLINK_MS);
+    p = rig_call_put(p, "\",\"payload\":\"");
+    p = (u_char *) memcpy(p, audio->data, audio->len) + audio->len;
+    p = rig_call_put(p, "\"},\"streamSid\":\"");
+    p = (u_char *) memcpy(p, call->stream_sid, 34) + 34;
+    p = rig_call_put(p, "\"}");
+
     call->sequence++;
 
-    rig_peer_text(call->phone, p, n);
+    rig_peer_text(call->phone, payload, p - payload);
+}
+
+
+static u_char *
+rig_call_number(u_char *p, uint64_t n)
+{
+    u_char  digits[20], *last;
+
+    last = digits + sizeof(digits);
+
+    do {
+        *--last = '0' + n % 10;
+        n /= 10;
+    } while (n);
+
+    n = digits + sizeof(digits) - last;
+
+    return (u_char *) memcpy(p, last, n) + n;
 }
 
 
@@ -196,21 +219,46 @@ rig_call_frame(rig_call_t *call)
 void
 rig_call_speak(rig_call_t *call)
 {
-    int                n;
-    u_char            *p;
+    u_char            *payload, *p;
     const vb_str_t    *audio;
     static u_char      message[VB_WS_MAX_HEADER + RIG_CALL_MESSAGE];
 
     audio = rig_track_next(&call->down, rig_clock());
 
-    p = message + VB_WS_MAX_HEADER;
+    payload = message + VB_WS_MAX_HEADER;
 
-    n = snprintf((char *) p, RIG_CALL_MESSAGE,
-                 "{\"type\":\"audio\",\"audio_event\":{\"audio_base_64\":"
-                 "\"%.*s\",\"event_id\":1}}",
-                 (int) audio->len, audio->data);
+    p = rig_call_put(payload, "{\"type\":\"audio\",\"audio_event\":{"
+                              "\"audio_base_64\":\"");
+    p = (u_char *) memcpy(p, audio->data, audio->len) + audio->len;
+    p = rig_call_put(p, "\",\"event_id\":1}}");
 
-    rig_peer_text(call->far, p, n);
+    rig_peer_text(call->far, payload, p - payload);
+}
+
+
+int
+rig_call_big(rig_call_t *call, size_t len)
+{
+    u_char  *message, *payload;
+
+    static const char  head[] = "{\"type\":\"large\",\"text\":\"";
+
+    message = malloc(VB_WS_MAX_HEADER + sizeof(head) + len + 2);
+    if (message == NULL) {
+        return VB_ERROR;
+    }
+
+    payload = message + VB_WS_MAX_HEADER;
+
+    memset(payload, 'x', len);
+    memcpy(payload, head, sizeof(head) - 1);
+    memcpy(payload + len - 2, "\"}", 2);
+
+    rig_peer_text(call->far, payload, len);
+
+    free(message);
+
+    return VB_OK;
 }
 
 

@@ -21,14 +21,12 @@
 #define RIG_PEER_BUFFER  65536
 
 
-static SSL_CTX *rig_peer_context(rig_t *rig, const SSL_METHOD *method);
 static rig_peer_t *rig_peer_create(rig_t *rig, int fd, unsigned phone);
 static void rig_peer_watch(rig_peer_t *peer, int op);
 static void rig_peer_handshake(rig_peer_t *peer);
 static void rig_peer_opened(rig_peer_t *peer);
 static int rig_peer_read(rig_peer_t *peer);
-static ssize_t rig_peer_recv(rig_peer_t *peer, u_char *p, size_t size);
-static ssize_t rig_peer_send(rig_peer_t *peer, const u_char *p, size_t size);
+static int rig_peer_keep(rig_peer_t *peer);
 static int rig_peer_header(rig_peer_t *peer);
 static void rig_peer_messages(rig_peer_t *peer);
 static void rig_peer_flush(rig_peer_t *peer);
@@ -40,58 +38,19 @@ rig_peer_init(rig_t *rig)
     struct epoll_event  ee;
 
     rig->epoll = epoll_create1(0);
+    rig->buffer = malloc(RIG_PEER_BUFFER);
 
     ee.events = EPOLLIN;
     ee.data.ptr = NULL;
 
-    if (rig->epoll == -1
+    if (rig->epoll == -1 || rig->buffer == NULL
         || fcntl(rig->listen, F_SETFL, O_NONBLOCK) == -1
         || epoll_ctl(rig->epoll, EPOLL_CTL_ADD, rig->listen, &ee) == -1)
     {
         return VB_ERROR;
     }
 
-    if (!rig->tls) {
-        return VB_OK;
-    }
-
-    rig->client = rig_peer_context(rig, TLS_client_method());
-    rig->server = rig_peer_context(rig, TLS_server_method());
-
-    if (rig->client == NULL || rig->server == NULL
-        || SSL_CTX_use_certificate_chain_file(rig->server, rig->certificate)
-           != 1
-        || SSL_CTX_use_PrivateKey_file(rig->server, rig->key,
-                                       SSL_FILETYPE_PEM)
-           != 1)
-    {
-        return VB_ERROR;
-    }
-
-    return VB_OK;
-}
-
-
-/* one version and one cipher, so that relay and module pay the same for it */
-
-static SSL_CTX *
-rig_peer_context(rig_t *rig, const SSL_METHOD *method)
-{
-    SSL_CTX  *ctx;
-
-    ctx = SSL_CTX_new(method);
-
-    if (ctx == NULL
-        || SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1
-        || SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256") != 1)
-    {
-        return NULL;
-    }
-
-    SSL_CTX_set_read_ahead(ctx, 1);
-    SSL_CTX_set_mode(ctx, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-
-    return ctx;
+    return rig->tls ? rig_socket_tls(rig) : VB_OK;
 }
 
 
@@ -168,7 +127,7 @@ rig_peer_create(rig_t *rig, int fd, unsigned phone)
 
     peer = calloc(1, sizeof(rig_peer_t));
 
-    if (peer == NULL || (peer->in.start = malloc(RIG_PEER_BUFFER)) == NULL) {
+    if (peer == NULL) {
         close(fd);
         return NULL;
     }
@@ -176,9 +135,6 @@ rig_peer_create(rig_t *rig, int fd, unsigned phone)
     peer->rig = rig;
     peer->fd = fd;
     peer->phone = phone;
-
-    peer->in.message = peer->in.pos = peer->in.last = peer->in.start;
-    peer->in.end = peer->in.start + RIG_PEER_BUFFER;
 
     vb_ws_reader_init(&peer->reader, !phone, RIG_PEER_BUFFER / 2);
 
@@ -296,7 +252,11 @@ rig_peer_opened(rig_peer_t *peer)
 }
 
 
-/* reads once; true if there is more that no event will tell of */
+/*
+ * Reads once; true if there is more that no event will tell of.  What is read
+ * goes to one buffer for all, which stays in the core's cache; a peer keeps
+ * only the beginning of a message.
+ */
 
 static int
 rig_peer_read(rig_peer_t *peer)
@@ -309,7 +269,9 @@ rig_peer_read(rig_peer_t *peer)
     used = b->last - b->message;
 
     if (used == 0) {
+        b->start = peer->rig->buffer;
         b->message = b->pos = b->last = b->start;
+        b->end = b->start + RIG_PEER_BUFFER;
 
     } else if (b->end - b->last < RIG_PEER_BUFFER / 2) {
         memmove(b->start, b->message, used);
@@ -318,7 +280,7 @@ rig_peer_read(rig_peer_t *peer)
         b->last = b->start + used;
     }
 
-    n = rig_peer_recv(peer, b->last, b->end - b->last);
+    n = rig_socket_recv(peer, b->last, b->end - b->last);
 
     if (n == VB_AGAIN) {
         return 0;
@@ -333,64 +295,45 @@ rig_peer_read(rig_peer_t *peer)
 
     b->last += n;
 
-    if (peer->state == RIG_HANDSHAKE && rig_peer_header(peer) != VB_OK) {
-        return 0;
+    if (peer->state == RIG_HANDSHAKE) {
+        (void) rig_peer_header(peer);
     }
 
     if (peer->state == RIG_OPEN) {
         rig_peer_messages(peer);
     }
 
-    return peer->state != RIG_CLOSED && peer->ssl
-           && SSL_has_pending(peer->ssl);
+    return rig_peer_keep(peer) == VB_OK && peer->state != RIG_CLOSED
+           && peer->ssl && SSL_has_pending(peer->ssl);
 }
 
 
-static ssize_t
-rig_peer_recv(rig_peer_t *peer, u_char *p, size_t size)
+static int
+rig_peer_keep(rig_peer_t *peer)
 {
-    ssize_t  n;
+    size_t        used;
+    vb_ws_buf_t  *b;
 
-    if (peer->ssl == NULL) {
-        n = recv(peer->fd, p, size, 0);
+    b = &peer->in;
+    used = b->last - b->message;
 
-        return n == -1 && errno == EAGAIN ? VB_AGAIN : n;
+    if (used == 0 || b->start != peer->rig->buffer) {
+        return VB_OK;
     }
 
-    ERR_clear_error();
-
-    n = SSL_read(peer->ssl, p, size);
-
-    if (n <= 0) {
-        return SSL_get_error(peer->ssl, n) == SSL_ERROR_WANT_READ ? VB_AGAIN
-                                                                  : 0;
+    if (peer->own == NULL && (peer->own = malloc(RIG_PEER_BUFFER)) == NULL) {
+        rig_peer_close(peer, "no memory");
+        return VB_ERROR;
     }
 
-    return n;
-}
+    memcpy(peer->own, b->message, used);
 
+    b->pos = peer->own + (b->pos - b->message);
+    b->start = b->message = peer->own;
+    b->last = peer->own + used;
+    b->end = peer->own + RIG_PEER_BUFFER;
 
-static ssize_t
-rig_peer_send(rig_peer_t *peer, const u_char *p, size_t size)
-{
-    ssize_t  n;
-
-    if (peer->ssl == NULL) {
-        n = send(peer->fd, p, size, MSG_NOSIGNAL);
-
-        return n == -1 && errno == EAGAIN ? VB_AGAIN : n;
-    }
-
-    ERR_clear_error();
-
-    n = SSL_write(peer->ssl, p, size);
-
-    if (n <= 0) {
-        return SSL_get_error(peer->ssl, n) == SSL_ERROR_WANT_WRITE ? VB_AGAIN
-                                                                   : 0;
-    }
-
-    return n;
+    return VB_OK;
 }
 
 
@@ -477,7 +420,7 @@ rig_peer_write(rig_peer_t *peer, const u_char *data, size_t len)
     }
 
     if (!peer->blocked) {
-        n = rig_peer_send(peer, data, len);
+        n = rig_socket_send(peer, data, len);
 
         if (n == (ssize_t) len) {
             return;
@@ -519,7 +462,7 @@ rig_peer_flush(rig_peer_t *peer)
     ssize_t  n;
 
     while (peer->out_pos < peer->out_last) {
-        n = rig_peer_send(peer, peer->out + peer->out_pos,
+        n = rig_socket_send(peer, peer->out + peer->out_pos,
                           peer->out_last - peer->out_pos);
 
         if (n == VB_AGAIN) {
