@@ -1,6 +1,7 @@
 # voicebridge call: one call, placed and followed through a real nginx.
 
 use Voicebridge::Test;
+use Voicebridge::HTTP qw( http );
 use Voicebridge::Tool qw( scratch tool );
 use Voicebridge::WebSocket qw( json );
 
@@ -19,6 +20,7 @@ add_block_preprocessor(sub {
 
     location = /twilio/outbound-call { voicebridge_outbound_call; }
     location = /twilio/media-stream  { voicebridge_media_stream; }
+    location = /twilio/call-status   { voicebridge_call_status; }
     location = /voicebridge/calls    { voicebridge_calls; }
 EOC
 });
@@ -156,21 +158,45 @@ __DATA__
 
 
 
-=== a call the server never sees
+=== a call that Twilio's callbacks tell of: nobody answered
 --- twilio
     return { body => { sid => $main::sid, status => 'queued' } };
 --- test
-    my $run = tool('call', '--to' => $main::to, '--agent' => 'agent_1',
-                   '--poll' => '20ms', '--answer-timeout' => '100ms');
+    my $tool = Voicebridge::Tool->start('call', '--to' => $main::to,
+        '--agent' => 'agent_1', '--poll' => '20ms');
 
-    is $run->{status}, 1, 'nobody answered';
-    like $run->{out}, qr/no-answer/, 'in words';
+    $tool->has(out => qr/ s  queued\n/);
+
+    my $answer = http(POST => '/twilio/call-status',
+        token => $ENV{TEST_NGINX_AUTH_TOKEN}, form => [
+            CallSid => $main::sid, CallStatus => 'busy', CallDuration => 0,
+            SipResponseCode => 486, SequenceNumber => 2 ]);
+    is $answer->{status}, 204, 'the callback is taken';
+
+    my $run = $tool->finish;
+
+    is $run->{status}, 1, 'nobody was spoken to';
+    like $run->{out}, qr/ s  busy/, 'busy';
 
     $run = tool('call', '--to' => $main::to, '--agent' => 'agent_1',
                 '--no-wait', '--json');
 
     is $run->{status}, 0, 'placed, and that was all that was asked';
     is json()->decode($run->{out})->{outcome}, 'placed', 'no outcome yet';
+
+
+
+=== a call the server does not tell of
+--- twilio
+    return { status => 200, body => { live => [], recent => [] } }
+        if $request->{method} eq 'GET';
+    return { status => 200, body => { call_sid => $main::sid } };
+--- test
+    my $run = tool({ VOICEBRIDGE_URL => twilio()->url }, 'call', '--to' =>
+        $main::to, '--poll' => '20ms', '--answer-timeout' => '100ms');
+
+    is $run->{status}, 6, 'nobody knows';
+    like $run->{out}, qr/unknown: the server does not tell of it/, 'in words';
 
 
 

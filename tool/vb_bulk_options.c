@@ -118,7 +118,7 @@ static const vb_option_t  vb_bulk_own_options[] = {
 
     { "answer-timeout", '\0', VB_OPTION_TIME,
       vb_bulk_offset(answer_timeout), "TIME",
-      "a call the server has not seen by then was not answered (2m)" },
+      "a call the server does not tell of by then is unknown (2m)" },
 
     { "progress", '\0', VB_OPTION_TIME, vb_bulk_offset(progress), "TIME",
       "how often it is shown (200ms on a terminal, else 10s)" },

@@ -85,7 +85,7 @@ static const vb_option_t  vb_call_own_options[] = {
 
     { "answer-timeout", '\0', VB_OPTION_TIME,
       offsetof(vb_call_options_t, answer_timeout), "TIME",
-      "a call the server has not seen by then was not answered (2m)" },
+      "a call the server does not tell of by then is unknown (2m)" },
 
     { "json", 'j', VB_OPTION_FLAG, offsetof(vb_call_options_t, json), NULL,
       "one JSON object at the end instead of text" },

@@ -25,7 +25,6 @@ typedef struct {
 
     char                     call_sid[40];
     char                     state[32];
-    char                     status[32];
     vb_progress_of_call_t    progress;
 } vb_calls_t;
 
@@ -94,7 +93,6 @@ vb_calls_open(void *ctx)
     if (++c->depth == VB_CALLS_DEPTH) {
         memset(c->call_sid, 0, sizeof(c->call_sid));
         memset(c->state, 0, sizeof(c->state));
-        memset(c->status, 0, sizeof(c->status));
         memset(&c->progress, 0, sizeof(vb_progress_of_call_t));
         c->progress.duration = -1;
     }
@@ -168,9 +166,6 @@ vb_calls_string(void *ctx, const u_char *data, size_t len)
     } else if (strcmp(c->key, "state") == 0) {
         vb_calls_copy(c->state, sizeof(c->state), data, len);
 
-    } else if (strcmp(c->key, "status") == 0) {
-        vb_calls_copy(c->status, sizeof(c->status), data, len);
-
     } else if (strcmp(c->key, "end_reason") == 0) {
         vb_calls_copy(c->progress.reason, sizeof(c->progress.reason), data,
                       len);
@@ -209,11 +204,6 @@ vb_calls_copy(char *dst, size_t size, const void *data, size_t len)
 }
 
 
-/*
- * A call that had a stream has an end_reason; one that never was answered may
- * have Twilio's status alone.
- */
-
 static void
 vb_calls_one(vb_calls_t *c)
 {
@@ -224,25 +214,6 @@ vb_calls_one(vb_calls_t *c)
 
     if (p->reason[0]) {
         p->outcome = vb_outcome_of((u_char *) p->reason, strlen(p->reason));
-
-    } else if (c->status[0]) {
-        p->outcome = vb_outcome_of((u_char *) c->status, strlen(c->status));
-
-        if (p->outcome == VB_OUTCOME_BROKEN) {
-            p->outcome = VB_OUTCOME_NONE;
-        }
-
-        vb_calls_copy(p->reason, sizeof(p->reason), c->status,
-                      strlen(c->status));
-    }
-
-    /* its status is there before the stream's own end */
-
-    if (p->outcome != VB_OUTCOME_NONE && c->state[0]
-        && strcmp(c->state, "ended") != 0
-        && p->outcome == VB_OUTCOME_COMPLETED)
-    {
-        p->outcome = VB_OUTCOME_NONE;
     }
 
     c->each(c->data, c->call_sid, p);
@@ -255,8 +226,8 @@ vb_calls_state(const char *name)
     size_t  i;
 
     static const char *const  states[] = {
-        "queued", "initiated", "ringing", "answered", "accepted", "connecting",
-        "live", "ending", "ended"
+        "queued", "dialing", "ringing", "answered", "accepted", "connecting",
+        "initiated", "live", "ending", "ended"
     };
 
     for (i = 0; i < sizeof(states) / sizeof(states[0]); i++) {

@@ -104,6 +104,7 @@ vb_follow_add(vb_follow_t *f, vb_followed_t *call)
     call->since = vb_now();
     call->due = call->since + f->conf.poll;
     call->seen = 0;
+    call->live = 0;
     call->told = 0;
     call->asked = 0;
 
@@ -274,6 +275,7 @@ vb_follow_server_call(void *data, const char *call_sid,
         if (strcmp(call->call_sid, call_sid) == 0) {
             call->seen = 1;
             call->told = 1;
+            call->live |= (strcmp(progress->state, "live") == 0);
             vb_follow_tell(f, call, progress);
             return;
         }
@@ -282,8 +284,8 @@ vb_follow_server_call(void *data, const char *call_sid,
 
 
 /*
- * Those the server does not tell of: not answered yet, or over for so long
- * that it has forgotten them.
+ * Those the server does not tell of: it is another one of a fleet, has no room
+ * for them, or they are over for so long that it has forgotten them.
  */
 
 static void
@@ -308,11 +310,12 @@ vb_follow_missing(vb_follow_t *f)
 
         /* one that was added while the question was under way waits */
 
-        if (call->seen) {
+        if (call->live) {
             vb_follow_end(f, call, VB_OUTCOME_COMPLETED, "ended");
 
-        } else if (age > f->conf.answer_timeout) {
-            vb_follow_end(f, call, VB_OUTCOME_NO_ANSWER, "never connected");
+        } else if (call->seen || age > f->conf.answer_timeout) {
+            vb_follow_end(f, call, VB_OUTCOME_UNKNOWN,
+                          "the server does not tell of it");
         }
     }
 }

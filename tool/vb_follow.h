@@ -32,6 +32,7 @@ struct vb_followed_s {
     int64_t              since;
     int64_t              due;
     unsigned             seen:1;
+    unsigned             live:1;       /* somebody was spoken to */
     unsigned             told:1;
     unsigned             asked:1;
 };

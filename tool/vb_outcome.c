@@ -38,8 +38,7 @@ static const vb_outcome_word_t  vb_outcome_words[] = {
     { "too_long", VB_OUTCOME_COMPLETED },
     { "caller_lost", VB_OUTCOME_COMPLETED },
     { "caller_silent", VB_OUTCOME_COMPLETED },
-    { "hung_up", VB_OUTCOME_COMPLETED },
-    { "operator", VB_OUTCOME_COMPLETED },
+    { "no_callback", VB_OUTCOME_UNKNOWN },
     { "handed_off", VB_OUTCOME_NONE }
 };
 
