@@ -112,14 +112,14 @@ sub parse {
 }
 
 
-# promtool's complaints; undef where it is not installed
+# promtool's complaints
 
 sub promtool {
     my $text = shift;
 
     my ($tool) = grep { -x } map { "$_/promtool" } split /:/, $ENV{PATH};
 
-    return undef unless $tool;
+    die "no promtool: tools/deps test installs it\n" unless $tool;
 
     my $file = File::Temp->new;
 
