@@ -2,8 +2,9 @@
 # status of the Close on each side, and that nothing is left behind.
 
 use Voicebridge::Test;
+use Voicebridge::Metrics qw( metrics );
 use Voicebridge::Process qw( descriptors memory memory_is_plain );
-use Voicebridge::WebSocket qw( deadline_after );
+use Voicebridge::WebSocket qw( deadline_after json );
 
 use Time::HiRes qw( time );
 
@@ -982,16 +983,42 @@ each => 1
 
 
 
-=== a thousand calls
+=== a thousand calls that end in every way
+--- http_config
+    voicebridge_zone voicebridge:1m;
 --- config
     $TEST_NGINX_VOICEBRIDGE
     voicebridge_elevenlabs_auth none;
     access_log off;
     error_log logs/error.log warn;
 
-    location = /twilio/media-stream {
+    location = /metrics { voicebridge_metrics; }
+
+    location = /twilio/media-stream { voicebridge_media_stream; }
+
+    location = /times {
         voicebridge_media_stream;
+        voicebridge_start_timeout 100ms;
+        voicebridge_stream_timeout 150ms;
+        voicebridge_connect_timeout 100ms;
     }
+
+    location = /long {
+        voicebridge_media_stream;
+        voicebridge_max_call_duration 150ms;
+    }
+
+    location = /dead {
+        voicebridge_media_stream;
+        voicebridge_agent_timeout 150ms;
+    }
+
+    location = /fallback {
+        voicebridge_media_stream;
+        voicebridge_fallback_twiml <Hangup/>;
+    }
+--- twilio
+    return {};
 --- agent
     # one process for all of them: they come one after another
 
@@ -1003,42 +1030,180 @@ each => 1
     }
 --- test
     my $pid = nginx_pid();
-    my @kinds = qw( quiet speaking ending lost reset junk early status_1011
-                    quiet speaking );
+
+    # agent, what the phone does, path; those that take their time are rarer
+
+    my $stop = sub { $_[0]->stop };
+    my $close = sub { $_[0]->send_close };
+    my $nothing = sub { };
+
+    my @quick = (
+        [ 'quiet', $stop ], [ 'speaking', $stop ], [ 'quiet', $close ],
+        [ 'quiet', sub { $_[0]->reset } ],
+        [ 'quiet', sub { $_[0]->disconnect } ],
+        [ 'speaking', sub { $_[0]->shutdown_write } ],
+        [ 'quiet', sub { $_[0]->send_text('junk') } ],
+        [ 'quiet', sub { $_[0]->send_frame(1, '{}', mask => undef) } ],
+        [ 'quiet', sub { $_[0]->send_frame(2, 'binary') } ],
+        [ 'quiet', sub { $_[0]->send_text(' ' x 200_000) } ],
+        [ 'quiet', sub { $_[0]->start } ],
+        [ '', $nothing ],
+        (map { [ $_, $nothing ] } qw( ending leaving nameless lost reset junk
+            rsv impatient no_base64 early gone status_1001 status_1002
+            status_1008 status_1011 status_3000 status_4300 )),
+        [ 'reset', $stop, '/fallback' ],
+    );
+
+    my @slow = ([ 'quiet', $nothing, '/times' ],
+                [ 'silent', $nothing, '/times' ], [ 'quiet', $nothing, '/long' ],
+                [ undef, $nothing, '/times' ]);
+
     my ($descriptors, $memory);
+    my $n = 0;
 
-    for my $n (1 .. 1000) {
-        my $kind = $kinds[$n % @kinds];
-        my $phone = phone(return_marks => 1)->connect;
+    while ($n < 1000) {
+        my ($agent, $what, $path) =
+            @{++$n == 500 ? [ 'deaf', $nothing, '/dead' ]
+              : $n % 25 ? $quick[$n % @quick] : $slow[$n / 25 % @slow]};
 
-        $phone->start(parameters => { agent_id => $kind });
-        $phone->speak('x' x 480);
+        my $phone = phone(return_marks => 1,
+                          $path ? (path => $path) : ())->connect;
 
-        if ($kind =~ /^(?:quiet|speaking)$/) {
-            $phone->recv_audio(160) if $kind eq 'speaking';
-            $n % 3 ? $phone->stop : $n % 2 ? $phone->reset : $phone->send_close;
-
-            eval { $phone->recv_close } if $phone->sock->opened;
-
-        } else {
-            eval { $phone->recv_json while 1 };
+        if (defined $agent) {
+            $phone->start(parameters => { agent_id => $agent });
+            $phone->media('x' x 160) for 1 .. 3;
+            $phone->recv_audio(160) if $agent eq 'speaking';
         }
+
+        $what->($phone);
+
+        eval {
+            while ($phone->sock->opened) {
+                my $message = $phone->recv_message or last;
+
+                if ($message->{opcode} == 8) {
+                    $phone->send_close($message->{code});
+                    last;
+                }
+
+                my $event = json()->decode($message->{payload});
+
+                $phone->mark($event->{mark}{name}) if $event->{event} eq 'mark';
+                $phone->stop if $path && $path eq '/fallback';
+            }
+        };
 
         $phone->disconnect;
 
-        # nobody else reads what the agent has to say
-        agent->events;
+        # what they have to tell waits for a reader
+        agent->cue if ($agent // '') eq 'deaf';
+        $_->events for agent, twilio;
 
         if ($n == 300) {
+            until_true(sub { metrics()->{voicebridge_calls_live} == 0 },
+                       'those before are over');
             $descriptors = descriptors($pid);
             $memory = memory($pid);
         }
     }
 
+    until_true(sub { metrics()->{voicebridge_calls_live} == 0 },
+               'nobody is left');
     until_true(sub { descriptors($pid) <= $descriptors },
-               'every descriptor is back');
+               "$descriptors descriptors after 300 calls, no more after $n");
 
     my $growth = memory($pid) - $memory;
 
-    cmp_ok $growth, '<', 300, "700 calls later memory has grown by $growth KiB"
-        if memory_is_plain($pid);
+    # less than a kilobyte for each
+    cmp_ok $growth, '<', 600, "$memory KiB after 300 calls, $growth more after "
+                              . $n if memory_is_plain($pid);
+
+    # all of them are counted, and what ended them was this
+
+    my $m = metrics();
+    my (%ended, $all);
+
+    for (grep { /^voicebridge_calls_total\{/ } keys %$m) {
+        my ($reason) = /reason="(\w+)"/;
+
+        $ended{$reason} += $m->{$_};
+        $all += $m->{$_};
+    }
+
+    is $all, $n, 'each call was counted';
+    is join(' ', sort keys %ended),
+       'agent_ended agent_failed agent_lost agent_protocol agent_silent'
+       . ' agent_timeout agent_unreachable bad_start caller_hung_up caller_lost'
+       . ' caller_silent no_start phone_protocol too_long',
+       join ', ', map { "$_ $ended{$_}" } sort keys %ended;
+
+
+
+=== no memory
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+    voicebridge_elevenlabs_auth none;
+    voicebridge_fallback_twiml <Hangup/>;
+    access_log $TEST_NGINX_CALLS_LOG calls;
+
+    location = /twilio/media-stream { voicebridge_media_stream; }
+--- agent_options
+each => 1
+--- agent
+    my $name = $agent->{request}{query}{agent_id};
+
+    $agent->upgrade;
+    $agent->expect_initiation;
+    live($agent);
+
+    if ($name eq 'huge') {
+        $agent->await_cue;
+        eval { $agent->send_text('{"type":"' . 'x' x 15_000_000 . '"}') };
+        eval { $agent->recv_other while 1 };
+
+    } else {
+        $agent->recv_close;
+    }
+
+    return 1;
+--- twilio
+    return {};
+--- test
+    my $pid = nginx_pid();
+
+    return pass('memory cannot be limited here') unless memory_is_plain($pid);
+
+    my ($other, $phone) = map {
+        my $phone = phone()->connect;
+
+        $phone->start(parameters => { agent_id => $_ });
+        log_has(qr/call $phone->{call_sid}: conversation/);
+        $phone;
+    } qw( quiet huge );
+
+    open my $in, '<', "/proc/$pid/statm" or die;
+    my ($pages) = <$in> =~ /^(\d+)/;
+
+    # two megabytes more than it has now, for this message and for all else
+    system('prlimit', "--pid=$pid", '--as=' . ($pages * 4096 + 2_097_152)) == 0
+        or die "prlimit: $?\n";
+
+    agent->cue;
+    like log_has(qr/call $phone->{call_sid}: voicebridge_fallback_twiml was put/),
+         qr/\[info\]/, 'the call goes on elsewhere';
+    $phone->stop;
+    is(($phone->recv_close)[0], 1011, 'the phone is told');
+    $phone->send_close;
+    $phone->recv_eof;
+    like log_has(qr/call $phone->{call_sid}: Call ended/),
+         qr/\[crit\].*something failed here: no memory, reason=internal_error /,
+         'the log';
+    like calls_log_has(qr/call=$phone->{call_sid}.*reason=internal_error/),
+         qr/status=failed/, 'the access log';
+
+    # it is nobody else's affair
+    $other->stop;
+    is(($other->recv_close)[0], 1000, 'the other call has not noticed');
+    log_has(qr/call $other->{call_sid}: Call ended.*reason=caller_hung_up/);
+--- error_log
+malloc(

@@ -9,7 +9,7 @@ use Time::HiRes qw( time );
 master_on();
 worker_connections(1024);
 
-add_block_preprocessor(sub { workers($_[0]->name =~ /dies/ ? 2 : 1) });
+add_block_preprocessor(sub { workers($_[0]->name =~ /dies|two workers/ ? 2 : 1) });
 
 
 # An agent that says what it hears, in all the calls there are.
@@ -363,3 +363,50 @@ __DATA__
     hang_up(@more, @{$calls{$alive}});
 --- error_log eval
 qr/exited on signal 9/
+
+
+
+=== two workers, each with a socket of its own
+--- config
+    listen 127.0.0.1:$TEST_NGINX_TLS_PORT reuseport;
+
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+        $TEST_NGINX_VOICEBRIDGE
+        voicebridge_elevenlabs_auth none;
+    }
+--- agent
+    echo($agent);
+--- test
+    my $master = nginx_pid();
+    my @workers = children($master);
+    my %port = (port => $ENV{TEST_NGINX_TLS_PORT});
+    my (%calls, @phones);
+
+    for (1 .. 200) {
+        my ($phone) = calls(1, %port);
+        my ($pid) = log_has(qr/call $phone->{call_sid}: Media stream started/)
+                    =~ / (\d+)#/;
+
+        $calls{$pid}++;
+        push @phones, $phone;
+        last if keys %calls == 2 && $_ >= 10;
+    }
+
+    is join(' ', sort keys %calls), join(' ', sort @workers),
+       'the kernel gives calls to both';
+    is rounds(3, @phones), 0, 'which serve them';
+
+    is rounds(1, sub {
+        kill HUP => $master;
+        log_has(qr/gracefully shutting down/);
+    }, @phones), 0, 'a reload under them';
+
+    my @more = calls(10, %port);
+
+    is rounds(3, @phones, @more), 0, 'old and new ones go on';
+    hang_up(@phones, @more);
+    ok gone($_), 'the old workers leave' for @workers;
+--- no_error_log
+[error]
+[crit]
