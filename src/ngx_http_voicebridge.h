@@ -56,6 +56,7 @@ typedef struct {
     unsigned                    fetches:1; /* some location needs libcurl */
     unsigned                    streams:1; /* some location bridges calls */
     unsigned                    views:1;   /* some location shows the zone */
+    unsigned                    keeps:1;   /* some location keeps answers */
     unsigned                    sessions:1;    /* some location keeps answers
                                                   by session_id */
     unsigned                    talks:1;   /* some location shows who speaks */

@@ -290,12 +290,75 @@ __DATA__
     my $answer = place('key-1');
 
     is $answer->{status}, 504, 'nobody knows';
-    like $answer->{json}{detail}, qr/not known, the call may exist/,
+    like $answer->{json}{detail}, qr/is not known, the call may exist/,
          'and it says so';
     is $answer->{headers}{'idempotent-replayed'}, 'true', 'as the answer';
     is_repeated(place('key-1'), $answer, 'once more');
     is place('key-2', '+15005550008')->{status}, 200, 'others go on';
     is asked(), 2, 'Twilio was not asked again';
+--- error_log eval
+qr/exited on signal 9/
+
+
+
+=== two workers, one of which dies again and again
+--- http_config
+    voicebridge_zone voicebridge:1m;
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+
+    location = /twilio/outbound-call {
+        voicebridge_outbound_call;
+    }
+--- twilio
+    return { delay => $request->{form}{To} =~ /[05]$/ ? 0.05 : 0 };
+--- test
+    my $master = nginx_pid();
+    my %status;
+
+    # each number has a key; whoever gets no answer asks again
+
+    for my $n (1 .. 60) {
+        my $to = '+15005551' . (100 + $n);
+
+        for (1 .. 200) {
+            my $client = eval { Voicebridge::HTTP->connect } or next;
+
+            eval { $client->send_request(request($to, $to)) } or next;
+
+            if ($n % 5 == 0 && $_ == 1) {
+                my @workers = children($master);
+
+                # Twilio may have it already, or not yet
+                twilio()->event('request') if $n % 10 == 0;
+                kill KILL => $workers[rand @workers] if @workers;
+            }
+
+            my $answer = eval { $client->response } or next;
+
+            next if $answer->{status} == 409;
+
+            $status{$answer->{status}}++;
+            last;
+        }
+    }
+
+    my $answers = 0;
+
+    $answers += $_ for values %status;
+
+    is $answers, 60, 'everybody has an answer at last';
+    cmp_ok $status{200}, '>=', 48, 'mostly a good one';
+    is join(' ', grep { !/^(?:200|504)$/ } keys %status), '',
+       'or that nobody knows';
+
+    my %asked;
+
+    $asked{$_->{form}{To}}++
+        for grep { $_->{event} eq 'request' } twilio()->events;
+
+    is join(' ', grep { $asked{$_} > 1 } sort keys %asked), '',
+       'and nobody was called twice';
 --- error_log eval
 qr/exited on signal 9/
 

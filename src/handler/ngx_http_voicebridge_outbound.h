@@ -25,6 +25,7 @@ typedef struct {
 typedef struct {
     ngx_shm_zone_t                     *zone;      /* NULL: it has no key */
     ngx_http_voicebridge_idempotency_t  id;
+    ngx_uint_t                          made;      /* the session id is ours */
 } ngx_http_voicebridge_once_t;
 
 
@@ -34,7 +35,8 @@ typedef struct {
     vb_twilio_call_t                    call;
     ngx_http_voicebridge_account_t      account;
     ngx_http_voicebridge_once_t         once;
-    ngx_http_voicebridge_kept_t         kept;      /* the first one's answer */
+    ngx_http_voicebridge_kept_t         kept;      /* of the first one's
+                                                      answer */
 } ngx_http_voicebridge_order_t;
 
 
@@ -74,7 +76,7 @@ ngx_int_t ngx_http_voicebridge_outbound_each(ngx_http_request_t *r,
 
 /*
  * Whether a request like this was here before.  NGX_OK: no, go on, with
- * order->once set where it has a key; NGX_DONE: yes, order->kept is its
+ * order->once set where it has a key; NGX_DONE: yes, order->kept is of its
  * answer; NGX_ERROR; or the status to answer with and a detail.
  */
 ngx_int_t ngx_http_voicebridge_outbound_first(ngx_http_request_t *r,
@@ -87,7 +89,15 @@ ngx_int_t ngx_http_voicebridge_outbound_first(ngx_http_request_t *r,
 ngx_int_t ngx_http_voicebridge_outbound_reserve(ngx_http_request_t *r,
     ngx_http_voicebridge_order_t *order, ngx_str_t *detail);
 
-/* answers with order->kept; returns what to finalize with */
+/*
+ * Twilio has answered: what is to be known of it for the next request, whose
+ * answer body is, is kept, or forgotten.
+ */
+void ngx_http_voicebridge_outbound_remember(ngx_http_voicebridge_once_t *once,
+    ngx_http_voicebridge_result_t *result, ngx_str_t *session_id,
+    ngx_str_t *body);
+
+/* answers as the first was; returns what to finalize with */
 ngx_int_t ngx_http_voicebridge_outbound_repeat(ngx_http_request_t *r,
     ngx_http_voicebridge_order_t *order);
 
@@ -117,15 +127,12 @@ void ngx_http_voicebridge_outbound_result(ngx_http_voicebridge_fetch_t *f,
 
 /*
  * The JSON to answer with, in pool: of result, for a call to this number and
- * of this session.
+ * of this session.  The detail of one that is none is cut where the JSON would
+ * have more than max bytes.
  */
 ngx_int_t ngx_http_voicebridge_outbound_json(ngx_pool_t *pool,
     ngx_http_voicebridge_result_t *result, ngx_str_t *to,
-    ngx_str_t *session_id, ngx_str_t *body);
-
-/* most bytes of the JSON of a call that was placed */
-size_t ngx_http_voicebridge_outbound_json_size(ngx_str_t *to,
-    ngx_str_t *session_id);
+    ngx_str_t *session_id, size_t max, ngx_str_t *body);
 
 
 #endif /* _NGX_HTTP_VOICEBRIDGE_OUTBOUND_H_INCLUDED_ */

@@ -18,6 +18,8 @@
 #define NGX_HTTP_VOICEBRIDGE_ONCE_WAIT  5
 
 
+static ngx_int_t ngx_http_voicebridge_once_placed(ngx_http_request_t *r,
+    ngx_http_voicebridge_order_t *order, ngx_str_t *body);
 static ngx_int_t ngx_http_voicebridge_once_key(ngx_http_request_t *r,
     ngx_str_t *session_id, ngx_str_t *key, ngx_str_t *detail);
 static ngx_int_t ngx_http_voicebridge_once_id(ngx_http_request_t *r,
@@ -64,6 +66,7 @@ ngx_http_voicebridge_outbound_first(ngx_http_request_t *r,
     }
 
     order->once.zone = vmcf->zone;
+    order->once.made = (order->request.session_id.len == 0);
 
     switch (ngx_http_voicebridge_idempotency_find(vmcf->zone, &order->once.id,
                                                   r->pool, &order->kept))
@@ -93,23 +96,19 @@ ngx_http_voicebridge_outbound_reserve(ngx_http_request_t *r,
     ngx_http_voicebridge_order_t *order, ngx_str_t *detail)
 {
     time_t                            wait;
-    ngx_http_voicebridge_ctx_t       *ctx;
     ngx_http_voicebridge_loc_conf_t  *vlcf;
 
     if (order->once.zone == NULL) {
         return NGX_OK;
     }
 
-    ctx = ngx_http_voicebridge_ctx(r);
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
 
     wait = vlcf->twilio_timeout / 1000 + 1 + NGX_HTTP_VOICEBRIDGE_ONCE_WAIT;
 
     switch (ngx_http_voicebridge_idempotency_reserve(order->once.zone,
-                               &order->once.id,
-                               ngx_http_voicebridge_outbound_json_size(
-                                               &ctx->to, &ctx->session_id),
-                               wait, vlcf->idempotency_lifetime))
+                                                     &order->once.id, wait,
+                                                 vlcf->idempotency_lifetime))
     {
     case NGX_OK:
         return NGX_OK;
@@ -133,19 +132,82 @@ ngx_http_voicebridge_outbound_reserve(ngx_http_request_t *r,
 }
 
 
+/*
+ * Of a call that was placed only what the next request does not say itself is
+ * kept: SID, status, and a session id that was made up.
+ */
+
+void
+ngx_http_voicebridge_outbound_remember(ngx_http_voicebridge_once_t *once,
+    ngx_http_voicebridge_result_t *result, ngx_str_t *session_id,
+    ngx_str_t *body)
+{
+    u_char     buf[NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_ROOM];
+    ngx_str_t  text;
+
+    static ngx_str_t  none = ngx_null_string;
+
+    if (once->zone == NULL) {
+        return;
+    }
+
+    if (result->no_call) {
+        ngx_http_voicebridge_idempotency_forget(once->zone, &once->id);
+        return;
+    }
+
+    if (result->status == NGX_HTTP_OK) {
+        text.data = buf;
+        text.len = ngx_snprintf(buf, sizeof(buf), "%V\n%V\n%V",
+                                &result->answer.sid, &result->answer.status,
+                                once->made ? session_id : &none)
+                   - buf;
+
+    } else {
+        text = *body;
+    }
+
+    /* without memory for it there is nothing that could be said again */
+
+    if (text.len) {
+        ngx_http_voicebridge_idempotency_keep(once->zone, &once->id,
+                                              result->status, &text);
+    }
+}
+
+
 ngx_int_t
 ngx_http_voicebridge_outbound_repeat(ngx_http_request_t *r,
     ngx_http_voicebridge_order_t *order)
 {
-    ngx_str_t                    to;
-    ngx_http_voicebridge_ctx_t  *ctx;
+    ngx_str_t   to, body;
+    ngx_uint_t  status;
 
     static ngx_str_t  type = ngx_string("application/json");
     static ngx_str_t  yes = ngx_string("true");
+    static ngx_str_t  unknown = ngx_string("What became of the first request "
+                                   "with this Idempotency-Key is not known, "
+                                   "the call may exist");
 
-    ctx = ngx_http_voicebridge_ctx(r);
+    status = order->kept.status;
+    body = order->kept.text;
 
-    if (ngx_http_voicebridge_masked(r->pool, &ctx->to, &to) != NGX_OK
+    if (status == 0) {
+        status = NGX_HTTP_GATEWAY_TIME_OUT;
+
+        if (ngx_http_voicebridge_detail(r->pool, &unknown, &body) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+    } else if (status == NGX_HTTP_OK
+               && ngx_http_voicebridge_once_placed(r, order, &body) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_voicebridge_masked(r->pool, &ngx_http_voicebridge_ctx(r)->to,
+                                    &to)
+        != NGX_OK
         || ngx_http_voicebridge_add_header(r, "Idempotent-Replayed", &yes)
            != NGX_OK)
     {
@@ -154,10 +216,61 @@ ngx_http_voicebridge_outbound_repeat(ngx_http_request_t *r,
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "Outbound call to %V was asked for before: the first answer "
-                  "is repeated, status %ui", &to, order->kept.status);
+                  "is repeated, status %ui", &to, status);
 
-    return ngx_http_voicebridge_send(r, order->kept.status, &type,
-                                     &order->kept.body);
+    return ngx_http_voicebridge_send(r, status, &type, &body);
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_once_placed(ngx_http_request_t *r,
+    ngx_http_voicebridge_order_t *order, ngx_str_t *body)
+{
+    u_char                         *p, *last, *end;
+    ngx_str_t                       session_id;
+    ngx_http_voicebridge_ctx_t     *ctx;
+    ngx_http_voicebridge_result_t   result;
+
+    ctx = ngx_http_voicebridge_ctx(r);
+
+    ngx_memzero(&result, sizeof(ngx_http_voicebridge_result_t));
+
+    result.status = NGX_HTTP_OK;
+
+    p = order->kept.text.data;
+    last = p + order->kept.text.len;
+
+    end = ngx_strlchr(p, last, LF);
+    if (end == NULL) {
+        return NGX_ERROR;
+    }
+
+    result.answer.sid.data = p;
+    result.answer.sid.len = end - p;
+
+    p = end + 1;
+
+    end = ngx_strlchr(p, last, LF);
+    if (end == NULL) {
+        return NGX_ERROR;
+    }
+
+    result.answer.status.data = p;
+    result.answer.status.len = end - p;
+
+    session_id.data = end + 1;
+    session_id.len = last - session_id.data;
+
+    if (session_id.len) {
+        ctx->session_id = session_id;
+    }
+
+    ctx->call_sid = result.answer.sid;
+    ctx->status = result.answer.status;
+
+    return ngx_http_voicebridge_outbound_json(r->pool, &result, &ctx->to,
+                                              &ctx->session_id,
+                                              NGX_MAX_SIZE_T_VALUE, body);
 }
 
 
@@ -219,30 +332,33 @@ static ngx_int_t
 ngx_http_voicebridge_once_id(ngx_http_request_t *r, ngx_str_t *key,
     ngx_http_voicebridge_idempotency_t *id)
 {
+    u_char       of_key[EVP_MAX_MD_SIZE], of_body[EVP_MAX_MD_SIZE];
     ngx_int_t    rc;
     EVP_MD_CTX  *md;
-
-    rc = NGX_ERROR;
 
     md = EVP_MD_CTX_new();
     if (md == NULL) {
         return NGX_ERROR;
     }
 
-    if (EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1
-        && ngx_http_voicebridge_once_hash_key(r, md, key) == NGX_OK
-        && EVP_DigestFinal_ex(md, id->key, NULL) == 1
-        && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1
-        && ngx_http_voicebridge_outbound_each(r,
+    ngx_memzero(of_key, sizeof(of_key));
+    ngx_memzero(of_body, sizeof(of_body));
+
+    rc = (EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1
+          && ngx_http_voicebridge_once_hash_key(r, md, key) == NGX_OK
+          && EVP_DigestFinal_ex(md, of_key, NULL) == 1
+          && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1
+          && ngx_http_voicebridge_outbound_each(r,
                                               ngx_http_voicebridge_once_piece,
-                                              md)
-           == NGX_OK
-        && EVP_DigestFinal_ex(md, id->body, NULL) == 1)
-    {
-        rc = NGX_OK;
-    }
+                                                md)
+             == NGX_OK
+          && EVP_DigestFinal_ex(md, of_body, NULL) == 1)
+         ? NGX_OK : NGX_ERROR;
 
     EVP_MD_CTX_free(md);
+
+    ngx_memcpy(id->key, of_key, NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_HASH);
+    ngx_memcpy(id->body, of_body, NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_HASH);
 
     return rc;
 }

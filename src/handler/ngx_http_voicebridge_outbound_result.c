@@ -24,6 +24,9 @@ static u_char *ngx_http_voicebridge_outbound_failure(
     u_char *p, u_char *last);
 static u_char *ngx_http_voicebridge_outbound_code(
     ngx_http_voicebridge_result_t *result, u_char *p, u_char *last);
+static size_t ngx_http_voicebridge_outbound_json_size(
+    vb_twilio_answer_t *answer, ngx_str_t *to, ngx_str_t *session_id);
+static void ngx_http_voicebridge_outbound_cut(ngx_str_t *detail, size_t max);
 static u_char *ngx_http_voicebridge_outbound_member(u_char *p,
     const char *name, ngx_str_t *value);
 
@@ -182,18 +185,22 @@ ngx_http_voicebridge_outbound_code(ngx_http_voicebridge_result_t *result,
 ngx_int_t
 ngx_http_voicebridge_outbound_json(ngx_pool_t *pool,
     ngx_http_voicebridge_result_t *result, ngx_str_t *to,
-    ngx_str_t *session_id, ngx_str_t *body)
+    ngx_str_t *session_id, size_t max, ngx_str_t *body)
 {
     u_char              *p;
+    ngx_str_t            detail;
     vb_twilio_answer_t  *answer;
 
     if (result->status != NGX_HTTP_OK) {
-        return ngx_http_voicebridge_detail(pool, &result->detail, body);
+        detail = result->detail;
+        ngx_http_voicebridge_outbound_cut(&detail, max);
+
+        return ngx_http_voicebridge_detail(pool, &detail, body);
     }
 
     answer = &result->answer;
 
-    p = ngx_pnalloc(pool, ngx_http_voicebridge_outbound_json_size(to,
+    p = ngx_pnalloc(pool, ngx_http_voicebridge_outbound_json_size(answer, to,
                                                                  session_id));
     if (p == NULL) {
         return NGX_ERROR;
@@ -218,19 +225,40 @@ ngx_http_voicebridge_outbound_json(ngx_pool_t *pool,
 }
 
 
-size_t
-ngx_http_voicebridge_outbound_json_size(ngx_str_t *to, ngx_str_t *session_id)
+static size_t
+ngx_http_voicebridge_outbound_json_size(vb_twilio_answer_t *answer,
+    ngx_str_t *to, ngx_str_t *session_id)
 {
-    /* a status has no control characters, but may have quotes */
-
     return sizeof("{\"success\": true, \"call_sid\": \"\", \"to\": \"\", "
                   "\"status\": \"\", \"message\": \"\", "
                   "\"session_id\": \"\"}")
-           + VB_TWILIO_SID_LENGTH
+           + vb_json_escape(NULL, answer->sid.data, answer->sid.len)
            + vb_json_escape(NULL, to->data, to->len)
-           + 2 * VB_TWILIO_MAX_STATUS
+           + vb_json_escape(NULL, answer->status.data, answer->status.len)
            + ngx_http_voicebridge_outbound_message.len
            + vb_json_escape(NULL, session_id->data, session_id->len);
+}
+
+
+/* between characters */
+
+static void
+ngx_http_voicebridge_outbound_cut(ngx_str_t *detail, size_t max)
+{
+    size_t  len;
+
+    for ( ;; ) {
+        len = sizeof("{\"detail\": \"\"}") - 1
+              + vb_json_escape(NULL, detail->data, detail->len);
+
+        if (len <= max) {
+            return;
+        }
+
+        do {
+            detail->len--;
+        } while (detail->len && (detail->data[detail->len] & 0xc0) == 0x80);
+    }
 }
 
 

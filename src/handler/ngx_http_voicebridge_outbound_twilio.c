@@ -39,9 +39,6 @@ static void ngx_http_voicebridge_outbound_done(
 static void ngx_http_voicebridge_outbound_tell(
     ngx_http_voicebridge_fetch_t *f, ngx_http_voicebridge_outbound_t *o,
     ngx_http_voicebridge_result_t *result);
-static void ngx_http_voicebridge_outbound_remember(
-    ngx_http_voicebridge_once_t *once, ngx_http_voicebridge_result_t *result,
-    ngx_str_t *body);
 static void ngx_http_voicebridge_outbound_log(ngx_log_t *log,
     ngx_http_voicebridge_outbound_t *o, ngx_http_voicebridge_result_t *result);
 static ngx_int_t ngx_http_voicebridge_outbound_send(ngx_http_request_t *r,
@@ -233,16 +230,19 @@ ngx_http_voicebridge_outbound_done(ngx_http_voicebridge_fetch_t *f)
     ngx_http_voicebridge_outbound_result(f, &result);
     ngx_http_voicebridge_outbound_tell(f, o, &result);
 
+    /* what cannot be kept is not said the first time */
+
     if (ngx_http_voicebridge_outbound_json(f->pool, &result, &o->to,
-                                           &o->session_id, &body)
+                                           &o->session_id, o->once.zone
+                                 ? NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_ROOM
+                                 : NGX_MAX_SIZE_T_VALUE, &body)
         != NGX_OK)
     {
-        /* without memory; what is not kept is one whose end is not known */
-
         ngx_str_null(&body);
     }
 
-    ngx_http_voicebridge_outbound_remember(&o->once, &result, &body);
+    ngx_http_voicebridge_outbound_remember(&o->once, &result, &o->session_id,
+                                           &body);
 
     if (r == NULL) {
         ngx_http_voicebridge_outbound_log(f->log, o, &result);
@@ -291,24 +291,6 @@ ngx_http_voicebridge_outbound_tell(ngx_http_voicebridge_fetch_t *f,
                                      NGX_HTTP_VOICEBRIDGE_STATS_FAILURES,
                                      "twilio",
                                      f->failure ? f->failure : "invalid");
-}
-
-
-static void
-ngx_http_voicebridge_outbound_remember(ngx_http_voicebridge_once_t *once,
-    ngx_http_voicebridge_result_t *result, ngx_str_t *body)
-{
-    if (once->zone == NULL) {
-        return;
-    }
-
-    if (result->no_call) {
-        ngx_http_voicebridge_idempotency_forget(once->zone, &once->id);
-
-    } else if (body->len) {
-        ngx_http_voicebridge_idempotency_keep(once->zone, &once->id,
-                                              result->status, body);
-    }
 }
 
 

@@ -394,10 +394,11 @@ ngx_http_voicebridge_merge_location(ngx_conf_t *cf,
         vmcf->talks = 1;
     }
 
-    if (conf->location->keys
-        && conf->idempotency == NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_SESSION)
-    {
-        vmcf->sessions = 1;
+    if (conf->location->keys) {
+        vmcf->keeps |=
+                   conf->idempotency != NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_OFF;
+        vmcf->sessions |=
+               conf->idempotency == NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_SESSION;
     }
 
     if (conf->location->keys

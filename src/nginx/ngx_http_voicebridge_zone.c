@@ -40,10 +40,9 @@ typedef struct {
 typedef struct {
     ngx_http_voicebridge_stats_sh_t  *stats;
 
-    /* NULL until there is a first answer to keep */
+    /* NULL where no calls are placed, or no dashboard is, or there was no room
+     * for it */
     ngx_http_voicebridge_idempotency_sh_t  *idempotency;
-
-    /* NULL where no dashboard is, or there was no room for it */
     ngx_http_voicebridge_talk_sh_t   *talk;
 
     ngx_http_voicebridge_nonce_t     *nonces;
@@ -67,6 +66,8 @@ static ngx_int_t ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_int_t ngx_http_voicebridge_zone_create(ngx_slab_pool_t *shpool,
     ngx_http_voicebridge_zone_sh_t *sh);
+static void ngx_http_voicebridge_zone_add_idempotency(
+    ngx_shm_zone_t *shm_zone);
 static void ngx_http_voicebridge_zone_add_talk(ngx_shm_zone_t *shm_zone);
 static void ngx_http_voicebridge_zone_redo(ngx_http_voicebridge_zone_sh_t *sh);
 static ngx_uint_t ngx_http_voicebridge_nonce_use(
@@ -154,6 +155,7 @@ ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         ctx->sh = octx->sh;
         ctx->shpool = octx->shpool;
 
+        ngx_http_voicebridge_zone_add_idempotency(shm_zone);
         ngx_http_voicebridge_zone_add_talk(shm_zone);
 
         return NGX_OK;
@@ -193,9 +195,27 @@ ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
+    ngx_http_voicebridge_zone_add_idempotency(shm_zone);
     ngx_http_voicebridge_zone_add_talk(shm_zone);
 
     return NGX_OK;
+}
+
+
+/* half of what is free, with the first configuration that keeps answers */
+
+static void
+ngx_http_voicebridge_zone_add_idempotency(ngx_shm_zone_t *shm_zone)
+{
+    ngx_http_voicebridge_zone_ctx_t  *ctx;
+
+    ctx = shm_zone->data;
+
+    if (ctx->vmcf->keeps && ctx->sh->idempotency == NULL) {
+        ctx->sh->idempotency = ngx_http_voicebridge_idempotency_create(
+                                     ctx->shpool,
+                                     ctx->shpool->pfree * ngx_pagesize / 2);
+    }
 }
 
 
@@ -267,14 +287,14 @@ ngx_http_voicebridge_zone_stats(ngx_shm_zone_t *zone)
 }
 
 
-ngx_http_voicebridge_idempotency_sh_t **
+ngx_http_voicebridge_idempotency_sh_t *
 ngx_http_voicebridge_zone_idempotency(ngx_shm_zone_t *zone)
 {
     ngx_http_voicebridge_zone_ctx_t  *ctx;
 
     ctx = zone->data;
 
-    return &ctx->sh->idempotency;
+    return ctx->sh->idempotency;
 }
 
 

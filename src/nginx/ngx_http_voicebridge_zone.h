@@ -56,8 +56,8 @@ ngx_http_voicebridge_stats_sh_t *ngx_http_voicebridge_zone_stats(
 #define ngx_http_voicebridge_zone_records(zone)                               \
     (&ngx_http_voicebridge_zone_stats(zone)->records)
 
-/* where the table of kept answers is, NULL until there is one to keep */
-ngx_http_voicebridge_idempotency_sh_t **ngx_http_voicebridge_zone_idempotency(
+/* the table of kept answers; NULL where there is none */
+ngx_http_voicebridge_idempotency_sh_t *ngx_http_voicebridge_zone_idempotency(
     ngx_shm_zone_t *zone);
 
 /* the root of who speaks and what is said; NULL where there is none */

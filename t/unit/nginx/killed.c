@@ -3,11 +3,11 @@
  * A worker that is killed at any of its instructions leaves voicebridge_zone
  * whole.
  *
- * A process is traced while it uses tokens, places, begins and ends calls, and
- * takes those of a dead one away.  After each instruction that has changed the
- * shared memory it might have died: then another worker comes, finds all that
- * was done, counts every call once, and goes on.  Then the memory is put back,
- * and the process does its next step.
+ * A process is traced while it uses tokens, keeps answers, places, begins and
+ * ends calls, and takes those of a dead one away.  After each instruction that
+ * has changed the shared memory it might have died: then another worker comes,
+ * finds all that was done, counts every call once, and goes on.  Then the memory
+ * is put back, and the process does its next step.
  */
 
 
@@ -26,6 +26,7 @@ static int is_running(ngx_pid_t pid, int signal);
 #define kill  is_running
 
 #include "../../../src/nginx/ngx_http_voicebridge_zone.c"
+#include "../../../src/nginx/ngx_http_voicebridge_idempotency.c"
 #include "../../../src/nginx/ngx_http_voicebridge_record.c"
 #include "../../../src/nginx/ngx_http_voicebridge_record_view.c"
 #include "../../../src/nginx/ngx_http_voicebridge_stats.c"
@@ -42,6 +43,7 @@ static int is_running(ngx_pid_t pid, int signal);
 #define PLACED    2
 #define BUSY      2
 #define TOKENS    6
+#define KEYS      4
 #define NUMBERS   5
 
 #define DEAD      1000
@@ -57,6 +59,8 @@ typedef struct {
     ngx_uint_t                  inherits[2];
     ngx_uint_t                  ends[2];
     ngx_uint_t                  tokens[2];
+    ngx_uint_t                  reserved[2];
+    ngx_uint_t                  kept[2];
     ngx_uint_t                  numbers[2];
     ngx_uint_t                  counts[2];
 } progress_t;
@@ -162,6 +166,13 @@ ngx_palloc(ngx_pool_t *p, size_t size)
 
 
 void *
+ngx_pnalloc(ngx_pool_t *p, size_t size)
+{
+    return ngx_palloc(p, size);
+}
+
+
+void *
 ngx_pcalloc(ngx_pool_t *p, size_t size)
 {
     return NULL;
@@ -241,6 +252,9 @@ make_zone(void)
     zone.data = &ctx;
     ctx.vmcf = &vmcf;
 
+    ctx.vmcf = &vmcf;
+    vmcf.keeps = 1;
+
     if (ngx_http_voicebridge_init_zone(&zone, NULL) != NGX_OK) {
         ok(0, "there is a zone");
         exit(1);
@@ -268,6 +282,99 @@ use(ngx_uint_t n)
 
     return ngx_http_voicebridge_zone_use_nonce(&zone, nonce, now.sec + 60,
                                                &full);
+}
+
+
+/* a request that is done once; all of them are for the same places, too */
+
+static ngx_str_t  answer = ngx_string("an answer");
+
+static void
+request(ngx_http_voicebridge_idempotency_t *id, ngx_uint_t n)
+{
+    ngx_memset(id->key, 'k', NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_HASH);
+    ngx_memset(id->body, 'b', NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_HASH);
+    id->key[NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_HASH - 1] = n;
+}
+
+
+static ngx_int_t
+find(ngx_uint_t n, ngx_http_voicebridge_kept_t *kept)
+{
+    ngx_http_voicebridge_idempotency_t  id;
+
+    request(&id, n);
+
+    return ngx_http_voicebridge_idempotency_find(&zone, &id, pool, kept);
+}
+
+
+static void
+keep(void)
+{
+    ngx_uint_t                          i;
+    ngx_http_voicebridge_idempotency_t  id;
+
+    for (i = 0; i < KEYS; i++) {
+        request(&id, i);
+
+        progress->reserved[1]++;
+        (void) ngx_http_voicebridge_idempotency_reserve(&zone, &id, 10, 60);
+        progress->reserved[0]++;
+
+        progress->kept[1]++;
+
+        if (i % 2) {
+            ngx_http_voicebridge_idempotency_forget(&zone, &id);
+
+        } else {
+            ngx_http_voicebridge_idempotency_keep(&zone, &id, 200, &answer);
+        }
+
+        progress->kept[0]++;
+    }
+}
+
+
+/* whether what is known of a request is what may be known */
+
+static ngx_uint_t
+is_kept(ngx_uint_t n)
+{
+    ngx_int_t                           rc;
+    ngx_uint_t                          known;
+    ngx_http_voicebridge_kept_t         kept;
+    ngx_http_voicebridge_idempotency_t  id;
+
+    rc = find(n, &kept);
+
+    request(&id, n);
+
+    known = rc == NGX_OK && kept.status == 200
+            && kept.text.len == answer.len
+            && ngx_memcmp(kept.text.data, answer.data, answer.len) == 0;
+
+    /* whoever comes next is told, or is the first */
+
+    if (ngx_http_voicebridge_idempotency_reserve(&zone, &id, 10, 60)
+        != (rc == NGX_OK ? NGX_AGAIN : NGX_OK))
+    {
+        return 0;
+    }
+
+    if (n >= progress->reserved[1]) {
+        return rc == NGX_DECLINED;
+    }
+
+    if (n < progress->kept[0]) {
+        return (n % 2) ? rc == NGX_DECLINED : known;
+    }
+
+    if (n < progress->reserved[0] && n >= progress->kept[1]) {
+        return rc == NGX_OK && kept.status == 0;
+    }
+
+    return rc == NGX_DECLINED || known || (rc == NGX_OK && kept.status == 0);
 }
 
 
@@ -405,6 +512,8 @@ work(void)
         progress->tokens[0]++;
     }
 
+    keep();
+
     for (i = 0; i < NUMBERS; i++) {
         progress->numbers[1]++;
         ngx_http_voicebridge_stats_observe(&zone,
@@ -458,7 +567,7 @@ counter(ngx_uint_t family, const char *b)
 #define is_between(n, what, more)                                             \
     ((n) >= (what)[0] + (more) && (n) <= (what)[1] + (more))
 
-static ngx_uint_t  wrong[9];
+static ngx_uint_t  wrong[10];
 
 /* what another worker finds, and does */
 
@@ -529,6 +638,10 @@ come_after(void)
                     || use(i) != NGX_DECLINED;
     }
 
+    for (i = 0; i < KEYS; i++) {
+        wrong[9] += !is_kept(i);
+    }
+
     records = ngx_http_voicebridge_record_query(&zone, pool, 0, &query);
     known = records->elts;
 
@@ -595,7 +708,8 @@ main(void)
         "for what has ended it", "requests are counted",
         "a histogram has its sum", "a token that was used is used",
         "the calls that were last", "a new call begins and ends",
-        "calls that were placed wait, or are busy, once"
+        "calls that were placed wait, or are busy, once",
+        "an answer is kept, or nobody knows it, or it was never reserved"
     };
 
     memory = mmap(NULL, SIZE, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS,
