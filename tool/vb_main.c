@@ -18,6 +18,7 @@ static const vb_main_command_t  vb_main_commands[] = {
     { "call", vb_call_main, "place one call and follow it to its end" },
     { "bulk", vb_bulk_main, "place a call for each row of a file, once" },
     { "phone", vb_phone_main, "be a telephone at a media stream" },
+    { "check", vb_check_main, "look at a server, an account and an agent" },
     { NULL, NULL, NULL }
 };
 

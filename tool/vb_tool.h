@@ -98,6 +98,7 @@ int vb_file_read(const char *name, size_t max, vb_text_t *t);
 int vb_call_main(int argc, char **argv);
 int vb_bulk_main(int argc, char **argv);
 int vb_phone_main(int argc, char **argv);
+int vb_check_main(int argc, char **argv);
 
 
 #endif /* _VB_TOOL_H_INCLUDED_ */

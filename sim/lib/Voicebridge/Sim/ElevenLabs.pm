@@ -24,6 +24,9 @@ has 'signed_base';
 # makes and starts a Voicebridge::Sim::Conversation
 has 'new_conversation';
 
+# of agents' audio, output and input
+has formats => sub { [qw( pcm_16000 pcm_16000 )] };
+
 has faults => sub { [] };
 
 # signatures that have been given out, and until when they are good
@@ -65,6 +68,10 @@ sub mount ($self, $app) {
         });
     }
 
+    $app->routes->get('/v1/convai/agents/<agent>' => sub ($c) {
+        $self->_agent($c);
+    });
+
     $app->routes->websocket('/v1/convai/conversation' => sub ($c) {
         $self->_socket($c);
     });
@@ -85,6 +92,31 @@ sub _fault ($self, $name) {
     }
 
     return undef;
+}
+
+
+# what a pre-flight reads of an agent
+
+sub _agent ($self, $c) {
+    my $agent = $c->param('agent');
+
+    return $self->_refuse($c, 401) unless $self->_has_key($c);
+    return $self->_refuse($c, 404) unless $self->_knows($agent);
+
+    $c->render(json => {
+        agent_id => $agent,
+        conversation_config => {
+            tts => { agent_output_audio_format => $self->formats->[0] },
+            asr => { user_input_audio_format => $self->formats->[1] },
+            conversation => { client_events => [qw(
+                audio interruption user_transcript agent_response
+                agent_response_correction conversation_initiation_metadata
+                ping )] },
+        },
+        platform_settings => {
+            auth => { enable_auth => $self->public ? \0 : \1 },
+        },
+    });
 }
 
 

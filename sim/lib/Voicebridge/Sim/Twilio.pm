@@ -81,12 +81,44 @@ sub mount ($self, $app) {
         $self->_answer($c, sub { $self->_call($c) });
     });
 
+    # what a pre-flight reads; without a list every number is the account's
+    $app->routes->get('/2010-04-01/Accounts/<account>.json' => sub ($c) {
+        $self->_answer($c, sub { $self->_account($c) });
+    });
+
+    $app->routes->get("$base/IncomingPhoneNumbers.json" => sub ($c) {
+        $self->_answer($c, sub { $self->_numbers($c) });
+    });
+
     # resource names are case-sensitive
     $app->routes->any('/*any' => { any => '' } => sub ($c) {
         $self->_error($c, 20404);
     });
 
     return $self;
+}
+
+
+sub _account ($self, $c) {
+    return $self->_error($c, 20404)
+        if $c->param('account') ne $self->account_sid;
+
+    $c->render(json => { sid => $self->account_sid, status => 'active',
+                         type => 'Full', friendly_name => 'simulated' });
+}
+
+
+sub _numbers ($self, $c) {
+    my $number = $c->req->query_params->param('PhoneNumber');
+
+    my @numbers = @{$self->numbers} ? @{$self->numbers}
+                : defined $number   ? ($number) : ();
+    @numbers = grep { $_ eq $number } @numbers if defined $number;
+
+    $c->render(json => { incoming_phone_numbers => [map { {
+        phone_number => $_, account_sid => $self->account_sid,
+        capabilities => { voice => \1, sms => \0, mms => \0 },
+    } } @numbers] });
 }
 
 
