@@ -35,7 +35,7 @@ struct vb_schedule_s {
     u_char               days[7];      /* from Sunday on */
     unsigned             always:1;
     const char          *zone;
-    const char          *own;          /* TZ as it was, or NULL */
+    char                *own;          /* TZ as it was, or NULL */
     size_t               nzones;
     vb_schedule_zone_t   zones[VB_SCHEDULE_ZONES];
 };
@@ -56,16 +56,17 @@ vb_schedule_t *
 vb_schedule_create(const char *hours, const char *days, const char *zone,
     const char **why)
 {
+    const char     *own;
     vb_schedule_t  *s;
 
     s = vb_alloc(sizeof(vb_schedule_t));
 
     s->always = (hours == NULL && days == NULL);
     s->zone = zone ? zone : "";
-    s->own = getenv("TZ");
+    own = getenv("TZ");
 
-    if (s->own) {
-        s->own = vb_strndup((u_char *) s->own, strlen(s->own));
+    if (own) {
+        s->own = vb_strndup((u_char *) own, strlen(own));
     }
 
     *why = NULL;
@@ -81,11 +82,19 @@ vb_schedule_create(const char *hours, const char *days, const char *zone,
     }
 
     if (*why) {
-        free(s);
+        vb_schedule_destroy(s);
         return NULL;
     }
 
     return s;
+}
+
+
+void
+vb_schedule_destroy(vb_schedule_t *s)
+{
+    free(s->own);
+    free(s);
 }
 
 

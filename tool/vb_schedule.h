@@ -20,6 +20,7 @@ typedef struct vb_schedule_s  vb_schedule_t;
  */
 vb_schedule_t *vb_schedule_create(const char *hours, const char *days,
     const char *zone, const char **why);
+void vb_schedule_destroy(vb_schedule_t *s);
 
 /*
  * ms since the epoch from which on a call may be made: now or later;

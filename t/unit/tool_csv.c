@@ -243,6 +243,9 @@ test_numbers(void)
 
     is_int(i, 20000, "and all are there");
     ok(!vb_numbers_has(&set, (u_char *) "+4915000000001"), "others are not");
+
+    free(set.slots);
+    vb_text_free(&text);
 }
 
 

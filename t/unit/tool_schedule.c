@@ -39,7 +39,7 @@ is_next(const char *hours, const char *days, const char *zone, const char *now,
            "%s", hours ? hours : "all day", days ? days : "daily", zone, now);
 
     vb_text_free(&text);
-    free(s);
+    vb_schedule_destroy(s);
 }
 
 #define Z  ":00.000Z"
@@ -128,7 +128,7 @@ test_zones(void)
        == at("2026-03-28T09:00" Z), "the same zone, later");
     ok(vb_schedule_next(s, "", at("2026-03-27T10:00" Z))
        == at("2026-03-27T10:00" Z), "and earlier");
-    free(s);
+    vb_schedule_destroy(s);
 
     ok(vb_schedule_create("9-5", NULL, NULL, &why) == NULL, "no hours");
     ok(vb_schedule_create("09:00-09:00", NULL, NULL, &why) == NULL,

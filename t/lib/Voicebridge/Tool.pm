@@ -73,6 +73,11 @@ sub start {
         $SIG{$_} = 'DEFAULT' for qw( INT TERM USR1 USR2 PIPE );
 
         $ENV{HOME} = $ENV{VOICEBRIDGE_TEST_DIR};
+
+        # a program that ends gives nothing back before
+        $ENV{ASAN_OPTIONS} = 'detect_leaks=0'
+            . ($ENV{REPORTS} ? ":log_path=$ENV{REPORTS}/tool" : '');
+
         $ENV{VOICEBRIDGE_URL} //= "http://127.0.0.1:$ENV{TEST_NGINX_SERVER_PORT}"
             if $ENV{TEST_NGINX_SERVER_PORT};
         $ENV{VOICEBRIDGE_API_KEY} //= $ENV{TEST_NGINX_API_KEY};
