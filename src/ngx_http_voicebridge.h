@@ -70,6 +70,8 @@ typedef struct {
     ngx_path_t                 *webhook_spool;     /* NULL: none */
     ngx_uint_t                  webhook_max;       /* events there, of one
                                                       worker */
+    void                       *webhook_threads;   /* ngx_thread_pool_t, or
+                                                      NULL */
     ngx_array_t                *webhooks;  /* of those below, each URL once;
                                               NULL: none */
 } ngx_http_voicebridge_main_conf_t;

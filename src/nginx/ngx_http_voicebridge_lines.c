@@ -24,6 +24,8 @@ typedef struct {
 } ngx_http_voicebridge_lines_t;
 
 
+static char *ngx_http_voicebridge_lines_create(ngx_conf_t *cf,
+    ngx_open_file_t *file);
 static void ngx_http_voicebridge_lines_flush_handler(ngx_open_file_t *file,
     ngx_log_t *log);
 static void ngx_http_voicebridge_lines_timer_handler(ngx_event_t *ev);
@@ -41,10 +43,8 @@ ngx_http_voicebridge_lines_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     char  *p = conf;
 
-    ngx_str_t                     *value;
-    ngx_open_file_t              **file;
-    ngx_pool_cleanup_t            *cln;
-    ngx_http_voicebridge_lines_t  *l;
+    ngx_str_t         *value;
+    ngx_open_file_t  **file;
 
     file = (ngx_open_file_t **) (p + cmd->offset);
 
@@ -78,6 +78,16 @@ ngx_http_voicebridge_lines_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is a file that another directive writes to";
     }
 
+    return ngx_http_voicebridge_lines_create(cf, *file);
+}
+
+
+static char *
+ngx_http_voicebridge_lines_create(ngx_conf_t *cf, ngx_open_file_t *file)
+{
+    ngx_pool_cleanup_t            *cln;
+    ngx_http_voicebridge_lines_t  *l;
+
     l = ngx_pcalloc(cf->pool, sizeof(ngx_http_voicebridge_lines_t));
     cln = ngx_pool_cleanup_add(cf->pool, 0);
 
@@ -90,7 +100,7 @@ ngx_http_voicebridge_lines_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    l->file = *file;
+    l->file = file;
     l->main = ngx_http_conf_get_module_main_conf(cf,
                                                  ngx_http_voicebridge_module);
     l->last = l->buf + 1;
@@ -109,8 +119,8 @@ ngx_http_voicebridge_lines_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     cln->handler = ngx_http_voicebridge_lines_cleanup;
     cln->data = l;
 
-    (*file)->flush = ngx_http_voicebridge_lines_flush_handler;
-    (*file)->data = l;
+    file->flush = ngx_http_voicebridge_lines_flush_handler;
+    file->data = l;
 
     return NGX_CONF_OK;
 }

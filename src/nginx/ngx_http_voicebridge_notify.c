@@ -66,7 +66,7 @@ ngx_http_voicebridge_notify_create(ngx_http_voicebridge_main_conf_t *vmcf,
     }
 
     ngx_queue_init(&w->events);
-    ngx_queue_init(&w->threads);
+    ngx_queue_init(&w->turns);
     ngx_queue_init(&w->receivers);
     ngx_rbtree_init(&w->rbtree, &w->sentinel, ngx_str_rbtree_insert_value);
 
@@ -99,6 +99,10 @@ ngx_http_voicebridge_notify_create(ngx_http_voicebridge_main_conf_t *vmcf,
     w->root.len = len;
     ngx_memcpy(w->root.data, vmcf->webhook_spool->name.data, len);
 
+#if (NGX_THREADS)
+    w->thread_pool = vmcf->webhook_threads;
+#endif
+
     w->own = ngx_http_voicebridge_spool_open(&w->root, NGX_LOG_CRIT, log);
     w->failed = (w->own == NULL);
 
@@ -122,6 +126,19 @@ ngx_http_voicebridge_notify_exit_process(ngx_cycle_t *cycle)
 
     if (w == NULL) {
         return;
+    }
+
+    /* threads have ended before */
+
+    for (q = ngx_queue_head(&w->events);
+         q != ngx_queue_sentinel(&w->events);
+         q = ngx_queue_next(q))
+    {
+        e = ngx_queue_data(q, ngx_http_voicebridge_event_t, queue);
+
+        if (e->store && ngx_http_voicebridge_notify_on_disk(e)) {
+            w->memory--;
+        }
     }
 
     if (w->memory) {
@@ -219,7 +236,7 @@ ngx_http_voicebridge_notify_insert(ngx_http_voicebridge_notifier_t *w,
 {
     uint32_t                        hash;
     ngx_str_t                       sid;
-    ngx_http_voicebridge_thread_t  *t;
+    ngx_http_voicebridge_turns_t  *t;
 
     /* what is of no call waits for nothing */
 
@@ -228,11 +245,11 @@ ngx_http_voicebridge_notify_insert(ngx_http_voicebridge_notifier_t *w,
 
     hash = ngx_crc32_short(sid.data, sid.len);
 
-    t = (ngx_http_voicebridge_thread_t *)
+    t = (ngx_http_voicebridge_turns_t *)
             ngx_str_rbtree_lookup(&w->rbtree, &sid, hash);
 
     if (t == NULL) {
-        t = ngx_calloc(sizeof(ngx_http_voicebridge_thread_t), ngx_cycle->log);
+        t = ngx_calloc(sizeof(ngx_http_voicebridge_turns_t), ngx_cycle->log);
         if (t == NULL) {
             return NGX_ERROR;
         }
@@ -245,10 +262,10 @@ ngx_http_voicebridge_notify_insert(ngx_http_voicebridge_notifier_t *w,
 
         ngx_queue_init(&t->events);
         ngx_rbtree_insert(&w->rbtree, &t->sn.node);
-        ngx_queue_insert_tail(&w->threads, &t->queue);
+        ngx_queue_insert_tail(&w->turns, &t->queue);
     }
 
-    e->thread = t;
+    e->turns = t;
 
     ngx_queue_insert_tail(&t->events, &e->next);
     ngx_queue_insert_tail(&w->events, &e->queue);
@@ -273,7 +290,7 @@ ngx_http_voicebridge_notify_bound(ngx_http_voicebridge_notifier_t *w)
         next = ngx_queue_next(q);
         e = ngx_queue_data(q, ngx_http_voicebridge_event_t, queue);
 
-        if (e->sending || (w->n <= w->max && e->spool)) {
+        if (e->sending || e->store || (w->n <= w->max && e->spool)) {
             continue;
         }
 
@@ -290,11 +307,11 @@ void
 ngx_http_voicebridge_notify_done(ngx_http_voicebridge_event_t *e,
     const char *result)
 {
-    ngx_http_voicebridge_thread_t    *t;
+    ngx_http_voicebridge_turns_t     *t;
     ngx_http_voicebridge_notifier_t  *w;
 
     w = ngx_http_voicebridge_notifier;
-    t = e->thread;
+    t = e->turns;
 
     if (e->spool) {
         ngx_http_voicebridge_spool_remove(e->spool, (char *) e->name);
@@ -415,21 +432,21 @@ ngx_http_voicebridge_notify_ready(ngx_http_voicebridge_notifier_t *w)
     ngx_queue_t                      *q, *tail;
     ngx_msec_int_t                    wait;
     ngx_http_voicebridge_event_t     *e;
-    ngx_http_voicebridge_thread_t    *t;
+    ngx_http_voicebridge_turns_t     *t;
 
     next = NGX_TIMER_INFINITE;
 
-    for (q = ngx_queue_head(&w->threads);
-         q != ngx_queue_sentinel(&w->threads);
+    for (q = ngx_queue_head(&w->turns);
+         q != ngx_queue_sentinel(&w->turns);
          q = tail)
     {
         tail = ngx_queue_next(q);
-        t = ngx_queue_data(q, ngx_http_voicebridge_thread_t, queue);
+        t = ngx_queue_data(q, ngx_http_voicebridge_turns_t, queue);
 
         e = ngx_queue_data(ngx_queue_head(&t->events),
                            ngx_http_voicebridge_event_t, next);
 
-        if (e->sending || e->receiver == NULL) {
+        if (e->sending || e->store || e->receiver == NULL) {
             continue;
         }
 

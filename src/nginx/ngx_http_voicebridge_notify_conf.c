@@ -9,6 +9,8 @@
 
 static ngx_int_t ngx_http_voicebridge_webhook_url(ngx_conf_t *cf,
     ngx_str_t *value, ngx_http_voicebridge_webhook_t *webhook);
+static char *ngx_http_voicebridge_webhook_directory(ngx_conf_t *cf,
+    ngx_str_t *name);
 static ngx_int_t ngx_http_voicebridge_webhook_register(ngx_conf_t *cf,
     ngx_http_voicebridge_webhook_t *webhook);
 static ngx_uint_t ngx_http_voicebridge_same_text(ngx_str_t *a, ngx_str_t *b);
@@ -187,13 +189,12 @@ ngx_http_voicebridge_webhook_spool_slot(ngx_conf_t *cf, ngx_command_t *cmd,
 
     char             *rv;
     ngx_int_t         n;
-    ngx_str_t        *value, *name;
-    ngx_file_info_t   fi;
+    ngx_str_t        *value;
 
-    value = cf->args->elts;
-    n = NGX_HTTP_VOICEBRIDGE_NOTIFY_EVENTS;
+    vmcf->webhook_max = NGX_HTTP_VOICEBRIDGE_NOTIFY_EVENTS;
 
     if (cf->args->nelts == 3) {
+        value = cf->args->elts;
 
         if (ngx_strncmp(value[2].data, "max=", 4) != 0) {
             return "has no other parameter than \"max=number\"";
@@ -204,6 +205,8 @@ ngx_http_voicebridge_webhook_spool_slot(ngx_conf_t *cf, ngx_command_t *cmd,
         if (n == NGX_ERROR || n == 0) {
             return "has an invalid \"max\"";
         }
+
+        vmcf->webhook_max = n;
 
         /* there are no levels as of nginx's own paths */
 
@@ -216,17 +219,33 @@ ngx_http_voicebridge_webhook_spool_slot(ngx_conf_t *cf, ngx_command_t *cmd,
         return rv;
     }
 
-    vmcf->webhook_max = n;
+#if (NGX_THREADS)
+
+    vmcf->webhook_threads = ngx_thread_pool_add(cf, NULL);
+
+    if (vmcf->webhook_threads == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+#endif
+
+    return ngx_http_voicebridge_webhook_directory(cf,
+                                                  &vmcf->webhook_spool->name);
+}
+
+
+static char *
+ngx_http_voicebridge_webhook_directory(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_file_info_t  fi;
 
     /* room for what is below it */
 
-    if (vmcf->webhook_spool->name.len + 2 * NGX_HTTP_VOICEBRIDGE_SPOOL_NAME
+    if (name->len + 2 * NGX_HTTP_VOICEBRIDGE_SPOOL_NAME
         > NGX_MAX_PATH)
     {
         return "has a name that is too long";
     }
-
-    name = &vmcf->webhook_spool->name;
 
     if (ngx_file_info(name->data, &fi) == NGX_FILE_ERROR) {
         return NGX_CONF_OK;

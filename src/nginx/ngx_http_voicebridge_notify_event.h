@@ -9,6 +9,10 @@
 #include <ngx_http_voicebridge_notify.h>
 #include <ngx_http_voicebridge_spool.h>
 
+#if (NGX_THREADS)
+#include <ngx_thread_pool.h>
+#endif
+
 
 /* events that wait in a worker: in all, unless the spool has another max, and
  * without a spool; bytes of one */
@@ -44,23 +48,28 @@ typedef struct {
     ngx_queue_t                     queue;     /* of all */
     ngx_queue_t                     events;
     u_char                          sid[40];
-} ngx_http_voicebridge_thread_t;
+} ngx_http_voicebridge_turns_t;
+
+
+/* an event on its way to the disk */
+typedef struct ngx_http_voicebridge_store_s  ngx_http_voicebridge_store_t;
 
 
 /* name is that of its file: CREATED-COUNT-KEY-SID-ID.TYPE */
 typedef struct {
     ngx_queue_t                     queue;     /* of all, oldest first */
-    ngx_queue_t                     next;      /* of its thread */
-    ngx_http_voicebridge_thread_t  *thread;
+    ngx_queue_t                     next;      /* of its turns */
+    ngx_http_voicebridge_turns_t   *turns;
     ngx_http_voicebridge_receiver_t  *receiver;    /* NULL: not configured */
     ngx_http_voicebridge_spool_t   *spool;     /* NULL: body is in memory */
+    ngx_http_voicebridge_store_t   *store;     /* NULL: not on its way */
     ngx_str_t                       body;
     uint64_t                        created;   /* ms since the epoch */
     ngx_msec_t                      due;
     ngx_uint_t                      attempts;
     unsigned                        sending:1;
     uint32_t                        key;
-    u_char                          sid[40];   /* of the call, or "-" */
+    u_char                          sid[40];   /* the call's, or "none" */
     u_char                          id[40];
     u_char                          type[24];
     u_char                          name[NGX_HTTP_VOICEBRIDGE_SPOOL_NAME + 1];
@@ -75,7 +84,7 @@ typedef struct {
     ngx_uint_t                       memory;       /* of them, not on disk */
     ngx_uint_t                       count;        /* ever made here */
 
-    ngx_queue_t                      threads;
+    ngx_queue_t                      turns;
     ngx_rbtree_t                     rbtree;
     ngx_rbtree_node_t                sentinel;
 
@@ -83,6 +92,9 @@ typedef struct {
 
     ngx_str_t                        root;         /* empty: no spool */
     ngx_http_voicebridge_spool_t    *own;          /* NULL: cannot be used */
+#if (NGX_THREADS)
+    ngx_thread_pool_t               *thread_pool;
+#endif
     ngx_event_t                      timer;        /* the next attempt */
     ngx_event_t                      scan;
     ngx_connection_t                 dummy;        /* what their data looks
@@ -147,6 +159,10 @@ void ngx_http_voicebridge_notify_run(void);
 
 /* puts on disk what is in memory; without success it stays there */
 void ngx_http_voicebridge_notify_store(ngx_http_voicebridge_notifier_t *w,
+    ngx_http_voicebridge_event_t *e);
+
+/* whether that was done, when all threads have ended */
+ngx_uint_t ngx_http_voicebridge_notify_on_disk(
     ngx_http_voicebridge_event_t *e);
 
 /* the handler of the timer scan */

@@ -9,9 +9,26 @@
 #include <ngx_http_voicebridge_time.h>
 
 
-static ngx_int_t ngx_http_voicebridge_notify_write(
-    ngx_http_voicebridge_notifier_t *w, ngx_http_voicebridge_event_t *e,
-    ngx_err_t *err);
+struct ngx_http_voicebridge_store_s {
+    ngx_http_voicebridge_event_t   *event;
+    ngx_http_voicebridge_spool_t   *spool;
+    ngx_int_t                       rc;        /* NGX_AGAIN: under way */
+    ngx_err_t                       err;
+    ngx_http_voicebridge_notifier_t  *notifier;
+    void                           *task;
+};
+
+
+#if (NGX_THREADS)
+static ngx_int_t ngx_http_voicebridge_notify_post(
+    ngx_http_voicebridge_notifier_t *w, ngx_http_voicebridge_event_t *e);
+static void ngx_http_voicebridge_notify_written(ngx_event_t *ev);
+#endif
+static void ngx_http_voicebridge_notify_write(void *data, ngx_log_t *log);
+static void ngx_http_voicebridge_notify_stored(
+    ngx_http_voicebridge_notifier_t *w, ngx_http_voicebridge_store_t *store);
+static void ngx_http_voicebridge_notify_unstored(
+    ngx_http_voicebridge_notifier_t *w, ngx_err_t err);
 static void ngx_http_voicebridge_notify_restore(
     ngx_http_voicebridge_notifier_t *w);
 static ngx_uint_t ngx_http_voicebridge_notify_adopt(
@@ -27,29 +44,165 @@ void
 ngx_http_voicebridge_notify_store(ngx_http_voicebridge_notifier_t *w,
     ngx_http_voicebridge_event_t *e)
 {
-    ngx_err_t  err;
+    ngx_http_voicebridge_store_t  store;
 
     if (w->root.len == 0) {
         return;
     }
 
-    err = 0;
-
-    if (ngx_http_voicebridge_notify_write(w, e, &err) == NGX_OK) {
-
-        e->spool = w->own;
-        ngx_free(e->body.data);
-        ngx_str_null(&e->body);
-        w->memory--;
-
-        if (w->failed) {
-            w->failed = 0;
-            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                          "voicebridge_webhook_spool \"%V\" can be written to "
-                          "again", &w->root);
-        }
-
+    if (w->own == NULL) {
+        ngx_http_voicebridge_notify_unstored(w, 0);
         return;
+    }
+
+    w->own->files++;
+
+#if (NGX_THREADS)
+
+    if (ngx_http_voicebridge_notify_post(w, e) == NGX_OK) {
+        return;
+    }
+
+#endif
+
+    store.event = e;
+    store.spool = w->own;
+
+    ngx_http_voicebridge_notify_write(&store, NULL);
+    ngx_http_voicebridge_notify_stored(w, &store);
+}
+
+
+#if (NGX_THREADS)
+
+static ngx_int_t
+ngx_http_voicebridge_notify_post(ngx_http_voicebridge_notifier_t *w,
+    ngx_http_voicebridge_event_t *e)
+{
+    ngx_thread_task_t             *task;
+    ngx_http_voicebridge_store_t  *store;
+
+    task = ngx_calloc(sizeof(ngx_thread_task_t)
+                      + sizeof(ngx_http_voicebridge_store_t),
+                      ngx_cycle->log);
+    if (task == NULL) {
+        return NGX_ERROR;
+    }
+
+    store = (ngx_http_voicebridge_store_t *) (task + 1);
+
+    store->event = e;
+    store->spool = w->own;
+    store->notifier = w;
+    store->rc = NGX_AGAIN;
+    store->task = task;
+
+    task->ctx = store;
+    task->handler = ngx_http_voicebridge_notify_write;
+    task->event.handler = ngx_http_voicebridge_notify_written;
+    task->event.data = store;
+    task->event.log = ngx_cycle->log;
+
+    if (ngx_thread_task_post(w->thread_pool, task) != NGX_OK) {
+        ngx_free(task);
+        return NGX_ERROR;
+    }
+
+    e->store = store;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_voicebridge_notify_written(ngx_event_t *ev)
+{
+    ngx_uint_t                        failed;
+    ngx_http_voicebridge_store_t     *store;
+    ngx_http_voicebridge_notifier_t  *w;
+
+    store = ev->data;
+    w = store->notifier;
+    failed = w->failed;
+
+    store->event->store = NULL;
+
+    ngx_http_voicebridge_notify_stored(w, store);
+
+    ngx_free(store->task);
+
+    if (failed && !w->failed) {
+        ngx_http_voicebridge_notify_restore(w);
+    }
+
+    ngx_http_voicebridge_notify_bound(w);
+    ngx_http_voicebridge_notify_run();
+}
+
+#endif
+
+
+ngx_uint_t
+ngx_http_voicebridge_notify_on_disk(ngx_http_voicebridge_event_t *e)
+{
+    return e->store->rc == NGX_OK;
+}
+
+
+/* maybe in a thread: nothing but the store is changed */
+
+static void
+ngx_http_voicebridge_notify_write(void *data, ngx_log_t *log)
+{
+    ngx_http_voicebridge_store_t *store = data;
+
+    store->err = 0;
+
+    store->rc = ngx_http_voicebridge_spool_write(store->spool,
+                                                 (char *) store->event->name,
+                                                 &store->event->body,
+                                                 &store->err);
+}
+
+
+static void
+ngx_http_voicebridge_notify_stored(ngx_http_voicebridge_notifier_t *w,
+    ngx_http_voicebridge_store_t *store)
+{
+    ngx_http_voicebridge_event_t  *e;
+
+    e = store->event;
+
+    if (store->rc != NGX_OK) {
+        store->spool->files--;
+        ngx_http_voicebridge_notify_unstored(w, store->err);
+        return;
+    }
+
+    e->spool = store->spool;
+    ngx_free(e->body.data);
+    ngx_str_null(&e->body);
+    w->memory--;
+
+    if (w->failed) {
+        w->failed = 0;
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "voicebridge_webhook_spool \"%V\" can be written to "
+                      "again", &w->root);
+    }
+}
+
+
+static void
+ngx_http_voicebridge_notify_unstored(ngx_http_voicebridge_notifier_t *w,
+    ngx_err_t err)
+{
+    if (err == NGX_ENOENT && w->own->files == 0) {
+
+        /* somebody has tidied up; what is in memory is tried again soon */
+
+        ngx_http_voicebridge_spool_close(w->own);
+        w->own = NULL;
     }
 
     if (!w->failed) {
@@ -59,38 +212,6 @@ ngx_http_voicebridge_notify_store(ngx_http_voicebridge_notifier_t *w,
                       "events are kept in memory only until that works again",
                       &w->root);
     }
-}
-
-
-static ngx_int_t
-ngx_http_voicebridge_notify_write(ngx_http_voicebridge_notifier_t *w,
-    ngx_http_voicebridge_event_t *e, ngx_err_t *err)
-{
-    ngx_int_t  rc;
-
-    if (w->own == NULL) {
-        return NGX_ERROR;
-    }
-
-    rc = ngx_http_voicebridge_spool_write(w->own, (char *) e->name, &e->body,
-                                          err);
-
-    if (rc == NGX_OK || *err != NGX_ENOENT || w->own->files) {
-        return rc;
-    }
-
-    /* somebody has tidied up */
-
-    ngx_http_voicebridge_spool_close(w->own);
-
-    w->own = ngx_http_voicebridge_spool_open(&w->root, NGX_LOG_DEBUG,
-                                             ngx_cycle->log);
-    if (w->own == NULL) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_voicebridge_spool_write(w->own, (char *) e->name,
-                                            &e->body, err);
 }
 
 
@@ -144,13 +265,15 @@ ngx_http_voicebridge_notify_restore(ngx_http_voicebridge_notifier_t *w)
     {
         e = ngx_queue_data(q, ngx_http_voicebridge_event_t, queue);
 
-        if (e->spool || e->sending) {
+        if (e->spool || e->sending || e->store) {
             continue;
         }
 
         ngx_http_voicebridge_notify_store(w, e);
 
-        if (e->spool == NULL) {
+        /* one, to see whether it works */
+
+        if (w->failed) {
             return;
         }
     }
@@ -221,8 +344,8 @@ ngx_http_voicebridge_notify_found(ngx_http_voicebridge_notifier_t *w,
     }
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                  "%ui events for \"voicebridge_webhook\" that a process left "
-                  "are taken over", known);
+                  "events for \"voicebridge_webhook\" that a process left are "
+                  "taken over: %ui", known);
 
     if (unknown) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
@@ -258,7 +381,8 @@ ngx_http_voicebridge_notify_expire(ngx_http_voicebridge_notifier_t *w)
 
         lifetime = e->receiver ? e->receiver->webhook.lifetime : 86400;
 
-        if (e->sending || e->created + (uint64_t) lifetime * 1000 > now) {
+        if (e->sending || e->store
+            || e->created + (uint64_t) lifetime * 1000 > now) {
             continue;
         }
 

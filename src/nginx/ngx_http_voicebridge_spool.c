@@ -2,9 +2,9 @@
 /*
  * Files on disk, each of one process at a time.
  *
- * Files are small and few (a handful a call), and are written and read on the
- * event loop as nginx does with its temporary files: what it costs is a copy
- * into the page cache.
+ * Files are small and few, a handful a call.  To make one may take a busy disk
+ * tens of milliseconds, and is done in a thread where nginx has them; to read
+ * and to remove one takes some microseconds, on the event loop.
  */
 
 
@@ -209,6 +209,9 @@ ngx_http_voicebridge_spool_take(u_char *path, ngx_array_t *names,
         return NULL;
     }
 
+    ngx_qsort(names->elts, names->nelts, sizeof(ngx_str_t),
+              ngx_http_voicebridge_spool_cmp);
+
     spool = ngx_alloc(sizeof(ngx_http_voicebridge_spool_t), log);
 
     if (spool == NULL) {
@@ -285,11 +288,6 @@ ngx_http_voicebridge_spool_list(u_char *path, ngx_array_t *names,
 
     (void) ngx_close_dir(&dir);
 
-    if (names->nelts) {
-        ngx_qsort(names->elts, names->nelts, sizeof(ngx_str_t),
-                  ngx_http_voicebridge_spool_cmp);
-    }
-
     return rc;
 }
 
@@ -358,8 +356,6 @@ ngx_http_voicebridge_spool_write(ngx_http_voicebridge_spool_t *spool,
         (void) ngx_delete_file(temp);
         return NGX_ERROR;
     }
-
-    spool->files++;
 
     return NGX_OK;
 }

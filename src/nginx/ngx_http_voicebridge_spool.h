@@ -54,7 +54,8 @@ void ngx_http_voicebridge_spool_close(ngx_http_voicebridge_spool_t *spool);
 /*
  * Writes a file, which appears whole or not at all; it is not fsync'ed: it
  * outlives every process, but not the machine's failure in the next seconds.
- * NGX_OK, or NGX_ERROR with errno in *err.
+ * NGX_OK, or NGX_ERROR with errno in *err.  May run in a thread; who calls it
+ * counts the file.
  */
 ngx_int_t ngx_http_voicebridge_spool_write(
     ngx_http_voicebridge_spool_t *spool, const char *name, ngx_str_t *text,
