@@ -303,7 +303,7 @@ __DATA__
     is $found->('since=9999-01-31T23:59:59.5Z'), ' ', 'in the future';
     is $found->('state='), '1,0 3,2', 'an empty field is none';
 
-    my $created = one($calls[2])->{created} =~ s/\.\d+Z/Z/r;
+    my $created = one($calls[0])->{created} =~ s/\.\d+Z/Z/r;
 
     is $found->("since=$created"), '1,0 3,2', 'a second is found';
 

@@ -259,3 +259,61 @@ no agent for the incoming call
     http(POST => '/incoming', form => [ From => '+15005550001' ]);
     incoming('/incoming');
     is next_line(), '+*******0009 agent_1', 'no call, no line';
+
+
+
+=== of streams, behind a redirect and by how they end
+--- http_config
+    map $voicebridge_end_reason $failed {
+        default         1;
+        ""              0;
+        caller_hung_up  0;
+    }
+
+    log_format line  "$voicebridge_call_sid $voicebridge_direction "
+                     "$voicebridge_to_masked $voicebridge_status "
+                     "$voicebridge_end_reason $voicebridge_first_audio_time "
+                     "$voicebridge_interruptions "
+                     "$voicebridge_caller_audio_time "
+                     "$voicebridge_agent_audio_time $status";
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+    access_log logs/line.log line if=$failed;
+
+    location = /entry { rewrite ^ /stream last; }
+
+    location = /stream {
+        internal;
+        voicebridge_media_stream;
+        error_page 403 = /other;
+    }
+
+    location = /other { return 200 "$voicebridge_end_reason"; }
+--- test
+    my $end = sub {
+        my ($phone, $code) = @_;
+
+        $phone->recv_close;
+        $phone->send_close($code);
+        $phone->recv_eof;
+    };
+
+    my $phone = phone(path => '/entry')->connect;
+
+    $phone->stop;
+    $end->($phone, 1000);
+
+    is phone(path => '/entry')->handshake(signature => undef), 200,
+       'one that is refused goes elsewhere';
+
+    # it has no agent
+    $phone = phone(path => '/entry')->connect;
+    $phone->start(parameters => { direction => 'outbound',
+                                  to => '+15005550009' });
+    $end->($phone, 1008);
+
+    is next_line(), "$phone->{call_sid} outbound +*******0009 failed "
+                    . 'bad_start - 0 0.000 0.000 101',
+       'only the one that failed is logged';
+--- error_log
+no agent: give
