@@ -322,6 +322,21 @@ check-n8n: deps $(BUILD)/n8n/node_modules
 	check-poll check-sanitize check-static check-valgrind nginx
 
 
+# the dashboard in Chromium; SCREENSHOTS=dir leaves some there
+
+check-dashboard: build
+	@tools/deps build dashboard
+	@mkdir -p $(BUILD)/dashboard
+	@cp t/dashboard/package.json t/dashboard/package-lock.json \
+		$(BUILD)/dashboard
+	@cd $(BUILD)/dashboard && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 \
+		npm ci --ignore-scripts --no-audit --no-fund --silent </dev/null
+	@VOICEBRIDGE_BUILD='$(abspath $(BUILD))' SCREENSHOTS='$(SCREENSHOTS)' \
+		timeout -k 10 600 node --test t/dashboard/check.mjs </dev/null
+
+.PHONY: check-dashboard
+
+
 # fuzzing: fuzz/fuzz_NAME.c with seeds in fuzz/seeds/NAME/
 
 FUZZ_SECONDS ?= 60

@@ -13,6 +13,8 @@
 #include <openssl/sha.h>
 
 
+static ngx_int_t ngx_http_voicebridge_dashboard_args(ngx_http_request_t *r,
+    ngx_str_t *view);
 static ngx_int_t ngx_http_voicebridge_dashboard_send(ngx_http_request_t *r);
 static ngx_int_t ngx_http_voicebridge_dashboard_hash(ngx_conf_t *cf,
     const char *begin, const char *end, ngx_str_t *hash);
@@ -30,6 +32,11 @@ ngx_http_voicebridge_dashboard_handler(ngx_http_request_t *r)
     }
 
     if (vb_str_eq(&view, "calls")) {
+
+        if (ngx_http_voicebridge_dashboard_args(r, &view) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
         return ngx_http_voicebridge_calls_handler(r);
     }
 
@@ -61,6 +68,39 @@ ngx_http_voicebridge_dashboard_handler(ngx_http_request_t *r)
 
     ngx_str_set(&detail, "view must be calls, metrics, talk or transcript");
     return ngx_http_voicebridge_send_detail(r, NGX_HTTP_BAD_REQUEST, &detail);
+}
+
+
+/* takes view out of the request's arguments: the others are for calls */
+
+static ngx_int_t
+ngx_http_voicebridge_dashboard_args(ngx_http_request_t *r, ngx_str_t *view)
+{
+    u_char  *p, *begin, *end, *last;
+
+    begin = view->data - (sizeof("view=") - 1);
+    end = view->data + view->len;
+    last = r->args.data + r->args.len;
+
+    if (end < last) {
+        end++;
+
+    } else if (begin > r->args.data) {
+        begin--;
+    }
+
+    p = ngx_pnalloc(r->pool, r->args.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = ngx_cpymem(ngx_cpymem(p, r->args.data, begin - r->args.data), end,
+                      last - end);
+
+    r->args.data = p;
+    r->args.len = last - p;
+
+    return NGX_OK;
 }
 
 

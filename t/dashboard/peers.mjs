@@ -309,3 +309,34 @@ export class Phone {
         return this.ended;
     }
 }
+
+
+// Twilio's REST API as far as calls are ended by it: who is asked to hang up,
+// does.
+
+export class Twilio {
+    phones = new Map();
+    requests = [];
+
+    async start() {
+        this.server = createServer(async (request, response) => {
+            let body = '';
+
+            for await (const piece of request) {
+                body += piece;
+            }
+
+            const sid = /\/Calls\/(CA\w+)\.json/.exec(request.url)?.[1];
+
+            this.requests.push({ method: request.method, sid, body });
+            response.writeHead(200, { 'Content-Type': 'application/json' });
+            response.end(JSON.stringify({ sid, status: 'completed' }));
+            this.phones.get(sid)?.hangUp();
+        });
+
+        await new Promise(done => this.server.listen(0, '127.0.0.1', done));
+        this.port = this.server.address().port;
+    }
+
+    stop() { this.server.close(); this.server.closeAllConnections(); }
+}

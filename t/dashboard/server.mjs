@@ -21,8 +21,9 @@ async function freePort() {
 
 
 export class Server {
-    constructor(build, agentPort) {
+    constructor(build, agentPort, twilioPort = 1) {
         this.build = build;
+        this.twilioPort = twilioPort;
         this.dir = `${build}/dashboard/nginx`;
         this.agentPort = agentPort;
     }
@@ -31,9 +32,8 @@ export class Server {
 
     get log() { return readFileSync(`${this.dir}/error.log`, 'utf8'); }
 
-    async start(o = {}) {
+    async start() {
         this.port ||= await freePort();
-        this.twilioPort ||= o.twilioPort || 1;
 
         if (!this.child) {
             rmSync(this.dir, { recursive: true, force: true });
@@ -60,7 +60,7 @@ http {
     uwsgi_temp_path ${this.dir}/temp/uwsgi;
     scgi_temp_path ${this.dir}/temp/scgi;
 
-    voicebridge_zone dashboard:8m;
+    voicebridge_zone dashboard:16m;
 
     server {
         listen 127.0.0.1:${this.port};

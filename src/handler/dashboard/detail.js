@@ -45,16 +45,20 @@ function setHash(hash) {
 
 
 function updateDetail() {
-    if (!state.chosen) {
+    if (!detail.call) {
         return;
     }
 
-    const match = call => key(call) === state.chosen;
+    const match = call => same(call, detail.call);
     const call = state.live.find(match) || state.recent.find(match)
                  || detail.call;
 
-    if (!call) {
-        return;
+    if (state.chosen !== key(call)) {
+
+        // its stream has begun
+
+        state.chosen = key(call);
+        setHash(state.chosen);
     }
 
     detail.call = call;
@@ -66,12 +70,14 @@ function updateDetail() {
 
     const facts = {
         Agent: call.agent_id, Session: call.session_id, From: call.from,
-        To: call.to, Started: new Date(call.started).toLocaleString(),
+        To: call.to, Began: new Date(begun(call)).toLocaleString(),
         'First audio': call.first_audio_seconds == null ? null
             : seconds(call.first_audio_seconds),
         Interruptions: call.interruptions ? String(call.interruptions) : null,
         'Call SID': call.call_sid, 'Stream SID': call.stream_sid,
         Conversation: call.conversation_id,
+        'Answered by': call.answered_by, 'Twilio says': call.call_status,
+        'SIP response': call.sip_response_code, 'Error': call.error_code,
         'End reason': call.end_reason,
     };
 
@@ -189,11 +195,10 @@ async function askEvents() {
     }
 
     const found = [...answer.live, ...answer.recent]
-        .find(c => key(c) === state.chosen);
+        .find(c => same(c, call));
     const events = found?.events;
 
-    if (!events?.length || detail.call !== call && key(detail.call) !== key(call))
-    {
+    if (!events?.length || !same(detail.call, call)) {
         return;
     }
 
@@ -207,12 +212,11 @@ async function askEvents() {
     $('d-happened').hidden = false;
     $('d-events').replaceChildren(...events.map(event => {
         const item = make('li');
-        const name = event.event || event.name || event.type || '';
-        const at = event.at ?? event.seconds ?? event.time ?? 0;
+        const more = event.status ?? event.code;
 
-        item.append(make('time', '', `${Number(at).toFixed(1)} s`),
-                    make('span', '', name.replace(/_/g, ' ')
-                        + (event.detail ? `: ${event.detail}` : '')));
+        item.append(make('time', '', `${event.at.toFixed(1)} s`),
+                    make('span', '', event.event.replace(/_/g, ' ')
+                        + (more == null ? '' : `: ${more}`)));
 
         return item;
     }));

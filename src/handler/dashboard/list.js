@@ -52,7 +52,7 @@ function updateList() {
     list.calls = state[list.tab].filter(passes);
 
     if (at) {
-        list.at = list.calls.findIndex(call => key(call) === key(at));
+        list.at = list.calls.findIndex(call => same(call, at));
     }
 
     setText($('n-live'), String(state.live.length));
@@ -97,7 +97,7 @@ function empty() {
         setText($('empty-title'), 'No calls right now');
         setText($('empty-note'), 'A call appears here by itself when it begins.'
             + (last ? ' The last one was '
-                      + ago(Date.parse(last.started) + last.duration * 1000)
+                      + ago(Date.parse(begun(last)) + last.duration * 1000)
                       + '.' : ''));
     }
 }

@@ -6,9 +6,9 @@
 
 const $ = id => document.getElementById(id);
 
-// good ends; everything else deserves a look
+// nothing of ours has failed; everything else deserves a look
 const FINE = new Set(['caller_hung_up', 'agent_ended', 'handed_off',
-                      'operator_hung_up', 'hung_up']);
+                      'operator', 'busy', 'no_answer', 'canceled']);
 
 const WORDS = {
     caller_hung_up: 'The caller hung up',
@@ -30,9 +30,20 @@ const WORDS = {
     shutdown: 'nginx stopped',
     worker_lost: 'A worker of nginx died',
     internal_error: 'Something failed in nginx',
+    operator: 'An operator ended it',
+    busy: 'The line was busy',
+    no_answer: 'Nobody answered',
+    canceled: 'It was canceled',
+    failed: 'Twilio could not place it',
+    no_stream: 'Twilio opened no media stream',
+    no_callback: 'Twilio was not heard of again',
 };
 
 const STATES = {
+    queued: 'Twilio has it',
+    dialing: 'Dialing',
+    ringing: 'Ringing',
+    answered: 'Answered, no stream yet',
     accepted: 'Answered, waiting for the stream',
     connecting: 'Connecting to the agent',
     initiated: 'Waiting for the agent',
@@ -55,9 +66,15 @@ const state = {
 };
 
 
-// a stream is one call's one stay here; before its start there is none
+// A stream is one call's one stay here.  Before there is one a call has its
+// SID, and before that it has nothing.
 
-const key = call => call.stream_sid || call.call_sid || call.started;
+const key = call => call.stream_sid || call.call_sid || begun(call);
+
+const begun = call => call.started || call.created;
+
+const same = (a, b) => key(a) === key(b)
+    || !b.stream_sid && !!b.call_sid && a.call_sid === b.call_sid;
 
 
 // how long a call has been going on by now, ms
