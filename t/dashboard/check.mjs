@@ -13,7 +13,9 @@ import { Agent, Phone, Twilio } from './peers.mjs';
 import { Server } from './server.mjs';
 
 const build = process.env.VOICEBRIDGE_BUILD;
-const { chromium } = createRequire(`${build}/dashboard/`)('playwright-core');
+const require = createRequire(`${build}/dashboard/`);
+const { chromium } = require('playwright-core');
+const axe = require('axe-core');
 
 const agent = new Agent();
 const twilio = new Twilio();
@@ -106,6 +108,18 @@ async function clean(page) {
 }
 
 
+// what those meet who cannot see the page, or not well
+
+async function accessible(page) {
+    await page.evaluate(axe.source);
+
+    const { violations } = await page.evaluate(() => window.axe.run());
+
+    assert.deepEqual(violations.map(v => `${v.id}: ${v.help}: `
+        + v.nodes.map(n => n.html).join(' ')), []);
+}
+
+
 const row = (page, phone) =>
     page.locator('.row', { hasText: phone.parameters.from.slice(-4) });
 
@@ -117,6 +131,7 @@ test('nobody calls', async () => {
     assert.equal(await page.locator('#status').innerText(), 'Live');
     assert.equal(await page.title(), 'voicebridge');
     await shot(page, 'empty');
+    await accessible(page);
     await clean(page);
 });
 
@@ -175,6 +190,7 @@ test('two tabs', async () => {
     for (const page of pages) {
         await page.locator('#transcript').getByText('To both of you.')
             .waitFor();
+        await accessible(page);
     }
 
     await phone.hangUp();
@@ -235,7 +251,14 @@ test('nginx is away, and comes back', async () => {
 });
 
 
-test('by keyboard alone: a call is found, opened, and hung up', async () => {
+test('by keyboard alone: a call is found, opened, and hung up', async t => {
+    const post = await fetch(`${server.url}?view=calls`, { method: 'POST' });
+
+    if (post.status === 405) {
+        t.skip('calls cannot be hung up here');
+        return;
+    }
+
     const page = await open();
     const other = await call({ from: '+14155550114' });
     const phone = await call({ from: '+14155550115' });
@@ -346,6 +369,10 @@ test('five hundred calls stay smooth', async t => {
 
     const calls = await Promise.all(phones);
 
+    // a line is open; its frames may be longer than Twilio's
+
+    calls.forEach(phone => phone.open(1000));
+
     // everybody speaks now and then
 
     const talk = setInterval(() => {
@@ -353,9 +380,7 @@ test('five hundred calls stay smooth', async t => {
             const phone = calls[Math.floor(Math.random() * calls.length)];
 
             if (i % 2) {
-                for (let n = 0; n < 5; n++) {
-                    phone.media(Buffer.alloc(160, 0x20));
-                }
+                phone.speak(1 + Math.random() * 3);
             } else {
                 agent.say(phone.sid, `Number ${i} speaks.`, 1);
             }

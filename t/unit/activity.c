@@ -98,6 +98,23 @@ main(void)
 
     memset(&a, 0, sizeof(a));
 
+    for (i = 0; i < FRAME; i++) {
+        silence[i] = i % 2 ? 0x5f : 0xdf;
+    }
+
+    is_int(feed(&a, silence, 200, &when), VB_ACTIVITY_BEGAN, "just loud");
+
+    memset(&a, 0, sizeof(a));
+
+    for (i = 0; i < FRAME; i++) {
+        silence[i] = i % 2 ? 0x60 : 0xe0;
+    }
+
+    is_int(feed(&a, silence, 200, &when), VB_ACTIVITY_NONE, "not quite");
+
+    memset(silence, VB_G711_ULAW_SILENCE, FRAME);
+    memset(&a, 0, sizeof(a));
+
     is_int(vb_activity(&a, loud, 0, 100), VB_ACTIVITY_NONE, "no audio");
     is_int(a.sound, 0, "is no sound");
 
