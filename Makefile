@@ -43,6 +43,7 @@ help:
 	@echo '                check-compilers check-sanitize check-valgrind check-poll'
 	@echo '                check-static; check-matrix on three releases of Debian;'
 	@echo '                check-packages; check-n8n, the example, with its engine'
+	@echo '                check-dashboard, the page, in a browser'
 	@echo '  make bench    the load rig and make bench-audio, the resampler'
 	@echo '  make guard-update  figures of t/guard.t, after a change worth its cost'
 	@echo '  make fuzz     every parser for FUZZ_SECONDS=60 each'
