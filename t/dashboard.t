@@ -261,9 +261,11 @@ __DATA__
     is_deeply $answer->{json}, { live => [], recent => [] }, 'as of calls';
     is $answer->{headers}{'cache-control'}, 'no-store', 'not stored';
 
+    my $sid = "CA" . "0" x 32;
+
     is http(GET => "/dashboard?$_")->{status}, 200, "as a view: $_"
-        for qw( view=calls&limit=1 limit=1&view=calls
-                limit=1&view=calls&sid=CA0 );
+        for "view=calls&limit=1", "limit=1&view=calls",
+            "limit=1&view=calls&sid=$sid";
 
     is http(GET => '/dashboard?limit=x&view=calls')->{status}, 400,
        'its arguments are those of calls';
