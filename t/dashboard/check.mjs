@@ -121,7 +121,7 @@ async function accessible(page) {
 
 
 const row = (page, phone) =>
-    page.locator('.row', { hasText: phone.parameters.from.slice(-4) });
+    page.locator('.row:not([hidden])', { hasText: phone.parameters.from.slice(-4) });
 
 
 test('nobody calls', async () => {
@@ -251,14 +251,7 @@ test('nginx is away, and comes back', async () => {
 });
 
 
-test('by keyboard alone: a call is found, opened, and hung up', async t => {
-    const post = await fetch(`${server.url}?view=calls`, { method: 'POST' });
-
-    if (post.status === 405) {
-        t.skip('calls cannot be hung up here');
-        return;
-    }
-
+test('by keyboard alone: a call is found, opened, and hung up', async () => {
     const page = await open();
     const other = await call({ from: '+14155550114' });
     const phone = await call({ from: '+14155550115' });
@@ -303,6 +296,7 @@ test('by keyboard alone: a call is found, opened, and hung up', async t => {
     await keys.press('Escape');
     await keys.press('/');
     await keys.press('Escape');
+    await page.locator('#n-live', { hasText: /^1$/ }).waitFor();
     await row(page, other).waitFor();
     await page.locator('#list').focus();
     await keys.press('Home');

@@ -159,7 +159,9 @@ function drawRows() {
 
         row.hidden = i >= first + count;
 
-        if (!row.hidden) {
+        if (row.hidden) {
+            row.removeAttribute('id');
+        } else {
             drawRow(row, list.calls[i], i);
         }
     });
