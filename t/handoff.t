@@ -85,6 +85,51 @@ __DATA__
 
 
 
+=== also where its agent is reached only then
+--- main_config
+    worker_shutdown_timeout 3s;
+--- config
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+        $TEST_NGINX_VOICEBRIDGE
+        voicebridge_elevenlabs_auth none;
+        voicebridge_shutdown_handoff on;
+    }
+--- agent
+    my $socket = $agent->request;
+
+    $socket->note(event => 'asked');
+    $socket->await_cue;
+    $socket->upgrade;
+    $socket->expect_initiation;
+    $socket->metadata(output => 'ulaw_8000', input => 'ulaw_8000');
+    $socket->recv_close;
+--- twilio
+    return {};
+--- test
+    my $phone = phone()->connect;
+
+    $phone->start(parameters => { agent_id => 'agent_1' });
+    agent()->event('asked');
+
+    # core tells idle connections that it exits; this one is not there yet
+    kill HUP => nginx_pid();
+    log_has(qr/gracefully shutting down/);
+    agent()->cue;
+
+    like twilio()->event('request')->{path},
+         qr{/Calls/$phone->{call_sid}\.json$}, 'it is redirected all the same';
+
+    $phone->stop;
+    is(($phone->recv_close)[0], 1001, 'and goes on elsewhere');
+    $phone->send_close(1001);
+    $phone->recv_eof;
+    log_has(qr/call $phone->{call_sid}: Call ended.*reason=handed_off/);
+--- no_error_log
+[error]
+
+
+
 === not without being asked
 --- main_config
     worker_shutdown_timeout 1s;

@@ -71,6 +71,27 @@ sub garbage {
     return join '', map { chr rand 256 } 1 .. $n;
 }
 
+
+# 13 MB of pings in one go
+
+sub pings {
+    my $socket = shift;
+
+    my $bytes = $socket->frame_bytes(9, 'p' x 125) x 100_000;
+
+    $socket->send_bytes($bytes);
+}
+
+# reads all that were answered; then there is room for one more
+
+sub answered {
+    my $socket = shift;
+
+    eval { 1 while $socket->recv_message(0.5) };
+    $socket->send_ping('last');
+    1 while $socket->recv_message->{payload} ne 'last';
+}
+
 run_tests();
 
 __DATA__
@@ -188,3 +209,68 @@ __DATA__
 
     $good->stop;
     is(($good->recv_close)[0], 1000, 'but the good one');
+
+
+
+=== who pings and does not read
+--- config
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+        $TEST_NGINX_VOICEBRIDGE
+        voicebridge_elevenlabs_auth none;
+    }
+--- agent_options
+each => 1
+--- agent
+    my $name = $agent->{request}{query}{agent_id};
+
+    $agent->upgrade;
+    $agent->expect_initiation;
+    $agent->metadata(input => 'ulaw_8000', output => 'ulaw_8000');
+
+    if ($name eq 'pings') {
+        pings($agent);
+        $agent->note(event => 'pinged');
+        $agent->await_cue;
+        answered($agent);
+        $agent->note(event => 'answered');
+    }
+
+    $agent->recv_close;
+
+    return 1;
+--- test
+    my $pid = nginx_pid();
+    my $phone = phone(receive_buffer => 16384)->connect;
+
+    $phone->start(parameters => { agent_id => 'quiet' });
+    log_has(qr/call $phone->{call_sid}: conversation/);
+
+    my $before = memory($pid);
+
+    pings($phone);
+
+    # twice a queue, and what it is moved to when it grows
+    my $grown = memory($pid) - $before;
+
+    cmp_ok $grown, '<', 1500, "the phone: $grown KiB" if memory_is_plain($pid);
+
+    answered($phone);
+    pass('then it reads, and is answered');
+
+    $phone->stop;
+    is(($phone->recv_close)[0], 1000, 'to the end');
+    $phone->disconnect;
+
+    $phone = phone()->connect;
+    $phone->start(parameters => { agent_id => 'pings' });
+    agent->event('pinged');
+    $grown = memory($pid) - $before;
+    cmp_ok $grown, '<', 1500, "the agent: $grown KiB" if memory_is_plain($pid);
+    agent->cue;
+    agent->event('answered');
+    pass('it is answered, too');
+    $phone->stop;
+    is(($phone->recv_close)[0], 1000, 'to the end');
+--- no_error_log
+[error]
