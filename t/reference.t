@@ -102,7 +102,7 @@ my $make = slurp('Makefile');
 
 my %target = map { $_ => 1 }
              $docs =~ /(?:`|^\s{4}(?:\$\ )?)(?:[A-Z_]+=\S+\ )*
-                       make\ ([a-z][a-z-]+)/gmx;
+                       make\ ([a-z][a-z0-9-]+)/gmx;
 
 for my $name (sort keys %target) {
     like $make, qr/^\Q$name\E:/m, "make $name";

@@ -9,6 +9,7 @@
 
 
 static int vb_bulk_run(vb_bulk_options_t *o, vb_dialer_conf_t *conf);
+static void vb_bulk_journal(vb_bulk_options_t *o);
 static int vb_bulk_finish(vb_dialer_t *d, int status);
 
 
@@ -54,26 +55,13 @@ static int
 vb_bulk_run(vb_bulk_options_t *o, vb_dialer_conf_t *conf)
 {
     int              status;
-    vb_text_t        name;
     const char      *why;
     vb_dialer_t     *d;
     vb_journal_t     journal;
     vb_progress_t    progress;
     vb_bulk_scan_t   scan;
 
-    memset(&name, 0, sizeof(vb_text_t));
-
-    if (o->journal == NULL) {
-
-        if (strcmp(o->input, "-") == 0) {
-            vb_die(VB_EXIT_USAGE, "rows from the standard input want a "
-                   "--journal FILE");
-        }
-
-        vb_text_printf(&name, "%s.journal", o->input);
-        o->journal = (char *) name.data;
-    }
-
+    vb_bulk_journal(o);
     vb_bulk_scan(conf->rows, &scan);
 
     if (scan.invalid) {
@@ -118,6 +106,29 @@ vb_bulk_run(vb_bulk_options_t *o, vb_dialer_conf_t *conf)
     vb_journal_close(&journal);
 
     return vb_bulk_finish(d, status);
+}
+
+
+/* beside the rows, if nothing else was said */
+
+static void
+vb_bulk_journal(vb_bulk_options_t *o)
+{
+    vb_text_t  name;
+
+    if (o->journal) {
+        return;
+    }
+
+    if (strcmp(o->input, "-") == 0) {
+        vb_die(VB_EXIT_USAGE, "rows from the standard input want a "
+               "--journal FILE");
+    }
+
+    memset(&name, 0, sizeof(vb_text_t));
+    vb_text_printf(&name, "%s.journal", o->input);
+
+    o->journal = (char *) name.data;
 }
 
 

@@ -32,6 +32,8 @@ static void vb_bulk_dry_row(vb_bulk_options_t *o, vb_dialer_conf_t *conf,
 static void vb_bulk_dry_say(vb_bulk_options_t *o, vb_rows_t *rows,
     const char *what, int64_t until);
 static void vb_bulk_dry_report(vb_bulk_options_t *o, vb_bulk_dry_t *dry);
+static void vb_bulk_test_body(vb_bulk_options_t *o, vb_dialer_conf_t *conf,
+    vb_text_t *body);
 static vb_outcome_t vb_bulk_test_follow(vb_dialer_conf_t *conf,
     vb_bulk_test_t *test);
 static void vb_bulk_test_placed(void *data, const vb_http_answer_t *a);
@@ -223,26 +225,7 @@ vb_bulk_test_call(vb_bulk_options_t *o, vb_dialer_conf_t *conf, uint64_t rows)
                "as +14155550123, not \"%s\"", o->test_call);
     }
 
-    if (conf->rows->in.size == 0) {
-        vb_die(VB_EXIT_USAGE, "--test-call wants rows in a file, which can "
-               "be read twice");
-    }
-
-    do {
-        if (vb_rows_read(conf->rows) != VB_OK) {
-            vb_die(VB_EXIT_USAGE, "%s has no row to try", o->input);
-        }
-    } while (conf->rows->invalid[0]);
-
-    vb_dialer_body(conf, o->test_call, &body);
-
-    /* the rows are read from the first one on */
-
-    vb_rows_close(conf->rows);
-
-    if (vb_rows_open(conf->rows) != VB_OK) {
-        vb_die(VB_EXIT_USAGE, "%s", conf->rows->error);
-    }
+    vb_bulk_test_body(o, conf, &body);
 
     snprintf(key, sizeof(key), "%s-test-%lld", conf->journal->id,
              (long long) vb_wall());
@@ -272,6 +255,35 @@ vb_bulk_test_call(vb_bulk_options_t *o, vb_dialer_conf_t *conf, uint64_t rows)
     }
 
     return VB_OK;
+}
+
+
+/* the first good row, with another number */
+
+static void
+vb_bulk_test_body(vb_bulk_options_t *o, vb_dialer_conf_t *conf,
+    vb_text_t *body)
+{
+    if (conf->rows->in.size == 0) {
+        vb_die(VB_EXIT_USAGE, "--test-call wants rows in a file, which can "
+               "be read twice");
+    }
+
+    do {
+        if (vb_rows_read(conf->rows) != VB_OK) {
+            vb_die(VB_EXIT_USAGE, "%s has no row to try", o->input);
+        }
+    } while (conf->rows->invalid[0]);
+
+    vb_dialer_body(conf, o->test_call, body);
+
+    /* the rows are read from the first one on */
+
+    vb_rows_close(conf->rows);
+
+    if (vb_rows_open(conf->rows) != VB_OK) {
+        vb_die(VB_EXIT_USAGE, "%s", conf->rows->error);
+    }
 }
 
 

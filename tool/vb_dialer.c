@@ -22,6 +22,7 @@
 
 static void vb_dialer_signals(vb_dialer_t *d);
 static int64_t vb_dialer_fill(vb_dialer_t *d);
+static int64_t vb_dialer_idle(vb_dialer_t *d, int64_t now);
 static int vb_dialer_next(vb_dialer_t *d, int64_t wall, vb_job_t **job);
 static vb_job_t *vb_dialer_new(vb_dialer_t *d);
 static int vb_dialer_may_call(vb_dialer_t *d, vb_job_t *job, int64_t wall);
@@ -142,8 +143,20 @@ vb_dialer_fill(vb_dialer_t *d)
         return 0;
     }
 
-    /* an answer or an end wakes up; what comes by time is a hold, the pace,
-     * and a row that waits */
+    return vb_dialer_idle(d, now);
+}
+
+
+/*
+ * An answer or an end wakes up; what comes by time is a hold, the pace, and a
+ * row that waits: ms until the first of them.
+ */
+
+static int64_t
+vb_dialer_idle(vb_dialer_t *d, int64_t now)
+{
+    int64_t    wall;
+    vb_job_t  *job;
 
     if (now < d->hold) {
         return d->hold - now;

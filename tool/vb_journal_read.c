@@ -53,6 +53,8 @@ static const vb_json_field_t  vb_journal_fields[] = {
 static int vb_journal_line(vb_journal_t *j, const vb_str_t *line);
 static int vb_journal_head(vb_journal_t *j, const vb_json_value_t *v);
 static int vb_journal_record(vb_journal_t *j, const vb_json_value_t *v);
+static int vb_journal_call(vb_journal_t *j, vb_journal_row_t *row,
+    const vb_json_value_t *sid);
 static vb_journal_row_t *vb_journal_row(vb_journal_t *j, uint64_t number,
     const vb_json_value_t *v);
 static int vb_journal_outcome(vb_journal_t *j, vb_journal_row_t *row,
@@ -172,7 +174,7 @@ static int
 vb_journal_record(vb_journal_t *j, const vb_json_value_t *v)
 {
     int64_t            number, attempt;
-    vb_str_t           event, sid;
+    vb_str_t           event;
     vb_journal_row_t  *row;
 
     if (vb_json_integer(&v[VB_JOURNAL_ROW], &number) != VB_OK || number < 1
@@ -207,18 +209,7 @@ vb_journal_record(vb_journal_t *j, const vb_json_value_t *v)
         row->at = vb_journal_time(&v[VB_JOURNAL_AT]);
 
     } else if (vb_str_eq(&event, "placed")) {
-        sid = v[VB_JOURNAL_CALL_SID].text;
-
-        if (v[VB_JOURNAL_CALL_SID].type != VB_JSON_STRING
-            || sid.len >= sizeof(row->call_sid))
-        {
-            return VB_ERROR;
-        }
-
-        memcpy(row->call_sid, sid.data, sid.len);
-        row->call_sid[sid.len] = '\0';
-        row->state = VB_ROW_PLACED;
-        j->calls++;
+        return vb_journal_call(j, row, &v[VB_JOURNAL_CALL_SID]);
 
     } else if (vb_str_eq(&event, "result")) {
         return vb_journal_outcome(j, row, v);
@@ -228,6 +219,26 @@ vb_journal_record(vb_journal_t *j, const vb_json_value_t *v)
     }
 
     return row->at == VB_ERROR ? VB_ERROR : VB_OK;
+}
+
+
+static int
+vb_journal_call(vb_journal_t *j, vb_journal_row_t *row,
+    const vb_json_value_t *sid)
+{
+    if (sid->type != VB_JSON_STRING
+        || sid->text.len >= sizeof(row->call_sid))
+    {
+        return VB_ERROR;
+    }
+
+    memcpy(row->call_sid, sid->text.data, sid->text.len);
+    row->call_sid[sid->text.len] = '\0';
+
+    row->state = VB_ROW_PLACED;
+    j->calls++;
+
+    return VB_OK;
 }
 
 

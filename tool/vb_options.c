@@ -14,6 +14,8 @@
 #define VB_OPTIONS_LONG  256
 
 
+static size_t vb_options_table(const vb_command_t *command, char *letters,
+    struct option *options, const vb_option_t **all);
 static void vb_options_set(const vb_command_t *command,
     const vb_option_t *option, void *data, char *value);
 static void vb_options_help(const vb_command_t *command);
@@ -26,40 +28,12 @@ vb_options_parse(const vb_command_t *command, int argc, char **argv,
     void *data, const char **arguments)
 {
     int                  c;
-    char                 letters[2 * VB_OPTIONS_MAX + 4], *p;
+    char                 letters[2 * VB_OPTIONS_MAX + 4];
     size_t               i, n, nargs;
     struct option        options[VB_OPTIONS_MAX + 2];
-    const vb_option_t   *option, *all[VB_OPTIONS_MAX];
+    const vb_option_t   *all[VB_OPTIONS_MAX];
 
-    p = letters;
-    *p++ = 'h';
-    n = 0;
-
-    for (i = 0; command->options[i]; i++) {
-        for (option = command->options[i]; option->name; option++) {
-
-            all[n] = option;
-            options[n].name = option->name;
-            options[n].has_arg = (option->type != VB_OPTION_FLAG);
-            options[n].flag = NULL;
-            options[n].val = VB_OPTIONS_LONG + n;
-            n++;
-
-            if (option->letter) {
-                *p++ = option->letter;
-
-                if (option->type != VB_OPTION_FLAG) {
-                    *p++ = ':';
-                }
-            }
-        }
-    }
-
-    *p = '\0';
-
-    memset(&options[n], 0, 2 * sizeof(struct option));
-    options[n].name = "help";
-    options[n].val = 'h';
+    n = vb_options_table(command, letters, options, all);
 
     for ( ;; ) {
         c = getopt_long(argc, argv, letters, options, NULL);
@@ -98,6 +72,48 @@ vb_options_parse(const vb_command_t *command, int argc, char **argv,
     }
 
     return nargs;
+}
+
+
+/* the command's tables as getopt_long() wants them; how many options */
+
+static size_t
+vb_options_table(const vb_command_t *command, char *letters,
+    struct option *options, const vb_option_t **all)
+{
+    size_t              i, n;
+    const vb_option_t  *option;
+
+    *letters++ = 'h';
+    n = 0;
+
+    for (i = 0; command->options[i]; i++) {
+        for (option = command->options[i]; option->name; option++) {
+
+            all[n] = option;
+            options[n].name = option->name;
+            options[n].has_arg = (option->type != VB_OPTION_FLAG);
+            options[n].flag = NULL;
+            options[n].val = VB_OPTIONS_LONG + n;
+            n++;
+
+            if (option->letter) {
+                *letters++ = option->letter;
+
+                if (option->type != VB_OPTION_FLAG) {
+                    *letters++ = ':';
+                }
+            }
+        }
+    }
+
+    *letters = '\0';
+
+    memset(&options[n], 0, 2 * sizeof(struct option));
+    options[n].name = "help";
+    options[n].val = 'h';
+
+    return n;
 }
 
 

@@ -9,6 +9,8 @@
 #include <strings.h>
 
 
+static int vb_request_literal(const vb_str_t *v, vb_type_t type,
+    const char **literal, const char **why);
 static const char *vb_request_boolean(const vb_str_t *value);
 static vb_str_t vb_request_trim(const vb_str_t *value);
 
@@ -58,32 +60,9 @@ vb_variable_write(vb_text_t *members, const vb_str_t *name,
     }
 
     v = vb_request_trim(value);
-    literal = NULL;
 
-    if (type != VB_TYPE_STRING && v.len == 0) {
-        literal = "null";
-
-    } else if (type == VB_TYPE_BOOLEAN) {
-        literal = vb_request_boolean(&v);
-
-        if (literal == NULL) {
-            *why = "is no boolean: true, false, yes, no, 1 or 0";
-            return VB_ERROR;
-        }
-
-    } else if (type == VB_TYPE_NUMBER) {
-
-        if (vb_json_check(&v, VB_JSON_NUMBER) != VB_OK) {
-            *why = "is no number such as 120.5";
-            return VB_ERROR;
-        }
-
-    } else if (type == VB_TYPE_JSON) {
-
-        if (vb_json_check(&v, VB_JSON_ABSENT) != VB_OK) {
-            *why = "is no JSON";
-            return VB_ERROR;
-        }
+    if (vb_request_literal(&v, type, &literal, why) != VB_OK) {
+        return VB_ERROR;
     }
 
     if (members->len) {
@@ -104,6 +83,40 @@ vb_variable_write(vb_text_t *members, const vb_str_t *name,
     }
 
     return VB_OK;
+}
+
+
+/* whether v is of a type; *literal is what is written instead, or NULL */
+
+static int
+vb_request_literal(const vb_str_t *v, vb_type_t type, const char **literal,
+    const char **why)
+{
+    *literal = NULL;
+
+    if (type == VB_TYPE_STRING) {
+        return VB_OK;
+    }
+
+    if (v->len == 0) {
+        *literal = "null";
+        return VB_OK;
+    }
+
+    if (type == VB_TYPE_BOOLEAN) {
+        *literal = vb_request_boolean(v);
+        *why = "is no boolean: true, false, yes, no, 1 or 0";
+        return *literal ? VB_OK : VB_ERROR;
+    }
+
+    if (type == VB_TYPE_NUMBER) {
+        *why = "is no number such as 120.5";
+        return vb_json_check(v, VB_JSON_NUMBER);
+    }
+
+    *why = "is no JSON";
+
+    return vb_json_check(v, VB_JSON_ABSENT);
 }
 
 
