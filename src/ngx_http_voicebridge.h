@@ -77,6 +77,10 @@ typedef struct {
 } ngx_http_voicebridge_main_conf_t;
 
 
+/* TLS sessions with agents, see nginx/ngx_http_voicebridge_agent_session.c */
+typedef struct ngx_http_voicebridge_sessions_s  ngx_http_voicebridge_sessions_t;
+
+
 /* what a location with one of the module's handlers needs */
 typedef struct {
     ngx_http_handler_pt         handler;
@@ -98,6 +102,7 @@ typedef struct {
 typedef struct {
     /* the agent's leg; only ssl, timeouts, next_upstream are the user's */
     ngx_http_upstream_conf_t    upstream;
+    ngx_http_voicebridge_sessions_t  *sessions;    /* of TLS */
 
     /* values may contain variables; a secret's env: or file: is read when
      * the configuration is loaded.  NULL: not configured */

@@ -80,6 +80,10 @@ ngx_http_voicebridge_agent_peer_connect(
 
     ngx_http_upstream_init(r);
 
+#if (NGX_HTTP_SSL)
+    ngx_http_voicebridge_agent_session(peer);
+#endif
+
     return NGX_OK;
 }
 
@@ -348,6 +352,7 @@ ngx_http_voicebridge_agent_peer_take_over(ngx_http_request_t *r,
 #if (NGX_HTTP_SSL)
     if (c->ssl) {
         ngx_ssl_free_buffer(c);
+        ngx_http_voicebridge_agent_session_open(c);
     }
 #endif
 

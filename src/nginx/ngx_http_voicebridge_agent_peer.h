@@ -50,6 +50,7 @@ struct ngx_http_voicebridge_agent_peer_s {
                                                         handshake */
 
     ngx_event_t                         event;
+    ngx_resolver_handler_pt             resolved;    /* core's */
     ngx_recv_pt                         recv;
     ngx_http_status_t                   line;
     ngx_buf_t                          *buf;         /* the request */
@@ -93,6 +94,26 @@ void ngx_http_voicebridge_agent_peer_header(ngx_http_request_t *r,
     ngx_http_voicebridge_agent_peer_t *peer);
 ngx_int_t ngx_http_voicebridge_agent_peer_check(ngx_http_request_t *r,
     ngx_http_voicebridge_agent_peer_t *peer);
+
+
+#if (NGX_HTTP_SSL)
+
+/*
+ * TLS sessions, in agent_session.c, are kept for each host of a location, at
+ * most 8, in each worker: what keeps them, from cf->pool, or NULL without
+ * memory.
+ */
+ngx_http_voicebridge_sessions_t *ngx_http_voicebridge_agent_session_create(
+    ngx_conf_t *cf);
+
+/* right after ngx_http_upstream_init(): has a session taken up and kept */
+void ngx_http_voicebridge_agent_session(
+    ngx_http_voicebridge_agent_peer_t *peer);
+
+/* an open peer's sessions are kept as well, whenever they come */
+void ngx_http_voicebridge_agent_session_open(ngx_connection_t *c);
+
+#endif
 
 
 #endif /* _NGX_HTTP_VOICEBRIDGE_AGENT_PEER_H_INCLUDED_ */

@@ -5,6 +5,7 @@
  */
 
 
+#include <ngx_http_voicebridge_agent_peer.h>
 #include <ngx_http_voicebridge_conf.h>
 
 #include <netdb.h>
@@ -292,6 +293,11 @@ ngx_http_voicebridge_init_ssl(ngx_conf_t *cf,
 
     cln->handler = ngx_ssl_cleanup_ctx;
     cln->data = ssl;
+
+    conf->sessions = ngx_http_voicebridge_agent_session_create(cf);
+    if (conf->sessions == NULL) {
+        return NGX_ERROR;
+    }
 
     conf->upstream.ssl = ssl;
     conf->upstream.ssl_session_reuse = 1;

@@ -246,10 +246,16 @@ sub start_tls {
 
     $sock->blocking(1);
 
-    my $tls = IO::Socket::SSL->start_SSL($sock,
+    # one for all connections: a session can be taken up again
+    $self->{tls_context} //= IO::Socket::SSL::SSL_Context->new(
         SSL_server    => 1,
         SSL_cert_file => $files->{cert},
         SSL_key_file  => $files->{key},
+    );
+
+    my $tls = IO::Socket::SSL->start_SSL($sock,
+        SSL_server    => 1,
+        SSL_reuse_ctx => $self->{tls_context},
         Timeout       => $self->{timeout},
     );
 
@@ -262,7 +268,8 @@ sub start_tls {
     }
 
     $self->note(event => 'tls', version => $tls->get_sslversion,
-                name => $tls->get_servername);
+                name => $tls->get_servername,
+                resumed => $tls->get_session_reused ? 1 : 0);
 
     return $tls;
 }
