@@ -82,6 +82,7 @@ __DATA__
     location = /twilio/incoming-call {
         voicebridge_incoming_call;
         voicebridge_caller_lookup $TEST_NGINX_TWILIO_URL/who?v=1;
+        voicebridge_caller_lookup_timeout 14s;
         voicebridge_caller_lookup_header X-Key env:PATH;
         voicebridge_caller_lookup_header Authorization "Bearer secret-0815";
         voicebridge_caller_lookup_header X-To $voicebridge_to;
@@ -171,6 +172,12 @@ __DATA__
         voicebridge_caller_lookup $TEST_NGINX_TWILIO_URL$uri;
     }
 
+    location = /ask/good {
+        voicebridge_incoming_call;
+        voicebridge_caller_lookup $TEST_NGINX_TWILIO_URL$uri;
+        voicebridge_caller_lookup_timeout 14s;
+    }
+
     location = /refused {
         voicebridge_incoming_call;
         voicebridge_caller_lookup http://127.0.0.1:1/;
@@ -238,6 +245,7 @@ __DATA__
     $TEST_NGINX_VOICEBRIDGE
     voicebridge_agent agent_1;
     voicebridge_caller_lookup $TEST_NGINX_TWILIO_URL$uri;
+    voicebridge_caller_lookup_timeout 14s;
 
     location /reject/ {
         voicebridge_incoming_call;
@@ -324,6 +332,7 @@ __DATA__
     $TEST_NGINX_VOICEBRIDGE
     voicebridge_agent agent_1;
     voicebridge_caller_lookup $TEST_NGINX_TWILIO_URL/who;
+    voicebridge_caller_lookup_timeout 14s;
 
     location = /good {
         voicebridge_incoming_call;
