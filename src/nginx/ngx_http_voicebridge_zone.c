@@ -192,6 +192,9 @@ ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     ctx->shpool->log_nomem = 0;
 
     if (ngx_http_voicebridge_zone_create(ctx->shpool, sh) != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "voicebridge_zone \"%V\" is too small for its tables, "
+                      "make it larger", &shm_zone->shm.name);
         return NGX_ERROR;
     }
 
