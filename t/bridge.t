@@ -782,3 +782,38 @@ a key was pressed: 7
     closed($phone, 1000);
 --- no_error_log
 [error]
+
+
+
+=== nothing in the log that a terminal obeys
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+    voicebridge_elevenlabs_auth none;
+
+    location = /twilio/media-stream { voicebridge_media_stream; }
+--- agent
+    my $socket = $agent->socket;
+
+    $socket->expect_initiation;
+    $socket->metadata(input => 'ulaw_8000', output => 'ulaw_8000');
+    $socket->agent_response("red\x{9b}31m \x1b[31m Zo\x{eb}");
+    $socket->close_with(4300, "red\xc2\x9b31m");
+--- test
+    my $phone = phone()->connect;
+
+    $phone->start(parameters => { agent_id => "agent_1\x{9b}31m" });
+    is(($phone->recv_close)[0], 1008, 'an agent of that name');
+    $phone->disconnect;
+
+    $phone = phone()->connect;
+    $phone->start(parameters => { agent_id => 'agent_1' });
+    is(($phone->recv_close)[0], 1011, 'an agent that writes it');
+    $phone->disconnect;
+
+    like log_has(qr/call $phone->{call_sid}: Agent response/),
+         qr/: red  31m  \[31m Zo\xc3\xab/, 'its words';
+    log_has(qr/call $phone->{call_sid}: Call ended/);
+
+    open my $in, '<', $Test::Nginx::Util::ErrLogFile or die;
+    is scalar(grep { !/\[debug\]/ && /\xc2[\x80-\x9f]|\x1b/ } <$in>), 0,
+       'there is nothing of the kind';

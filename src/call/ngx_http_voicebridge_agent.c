@@ -524,6 +524,12 @@ ngx_http_voicebridge_agent_closed(ngx_http_voicebridge_call_t *call,
     for (i = 0; why[i]; i++) {
         if ((u_char) why[i] < ' ' || why[i] == 0x7f) {
             why[i] = ' ';
+
+        } else if ((u_char) why[i] == 0xc2 && why[i + 1]
+                   && (u_char) why[i + 1] < 0xa0)
+        {
+            why[i++] = ' ';
+            why[i] = ' ';
         }
     }
 

@@ -389,6 +389,14 @@ ngx_http_voicebridge_agent_text(vb_json_value_t *value)
     for (i = 0; i < value->text.len; i++) {
         if (value->text.data[i] < ' ' || value->text.data[i] == 0x7f) {
             value->text.data[i] = ' ';
+
+        } else if (value->text.data[i] == 0xc2 && i + 1 < value->text.len
+                   && value->text.data[i + 1] < 0xa0)
+        {
+            /* U+0080 to U+009F, which terminals take for commands, too */
+
+            value->text.data[i] = ' ';
+            value->text.data[i + 1] = ' ';
         }
     }
 }

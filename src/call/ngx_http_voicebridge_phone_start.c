@@ -7,6 +7,7 @@
 #include <ngx_http.h>
 
 #include <vb_agent_client.h>
+#include <vb_api_scan.h>
 #include <vb_token.h>
 #include <vb_twilio_stream.h>
 #include <vb_twiml.h>
@@ -153,19 +154,7 @@ ngx_http_voicebridge_phone_names(ngx_http_voicebridge_call_t *call)
 static ngx_int_t
 ngx_http_voicebridge_phone_plain(ngx_str_t *s)
 {
-    size_t  i;
-
-    if (s->len > 256) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < s->len; i++) {
-        if (s->data[i] < ' ' || s->data[i] == 0x7f) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
+    return (s->len <= 256 && vb_api_is_text(s)) ? NGX_OK : NGX_ERROR;
 }
 
 
