@@ -120,8 +120,8 @@ async function accessible(page) {
 }
 
 
-const row = (page, phone) =>
-    page.locator('.row:not([hidden])', { hasText: phone.parameters.from.slice(-4) });
+const row = (page, phone) => page.locator('.row:not([hidden])', {
+    hasText: phone.parameters.from.slice(-4) });
 
 
 test('nobody calls', async () => {

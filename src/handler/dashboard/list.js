@@ -21,8 +21,8 @@ function party(call) {
 
     // which digits are masked is of no use to anybody here
 
-    return number?.replace(/^\+?\*+/, '••• ') || (call.direction === 'unknown' ? 'New call'
-                                                    : 'Number withheld');
+    return number?.replace(/^\+?\*+/, '••• ')
+        || (call.direction === 'unknown' ? 'New call' : 'Number withheld');
 }
 
 
