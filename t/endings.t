@@ -1205,5 +1205,6 @@ each => 1
     $other->stop;
     is(($other->recv_close)[0], 1000, 'the other call has not noticed');
     log_has(qr/call $other->{call_sid}: Call ended.*reason=caller_hung_up/);
---- error_log
-malloc(
+--- error_log eval
+# who watches memory does not let it be limited
+defined $ENV{REPORTS} ? qr/\[notice\]/ : qr/malloc\(/

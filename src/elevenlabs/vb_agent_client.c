@@ -229,6 +229,11 @@ vb_agent_write_string(vb_writer_t *w, const u_char *text, size_t len)
 {
     const u_char  *p, *end;
 
+    if (len == 0) {
+        vb_write_literal(w, "\"\"");
+        return;
+    }
+
     end = text + len;
 
     vb_write_literal(w, "\"");

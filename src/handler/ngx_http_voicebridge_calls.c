@@ -177,7 +177,9 @@ ngx_http_voicebridge_calls_query(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ngx_memcpy(args, r->args.data, r->args.len);
+    if (r->args.len) {
+        ngx_memcpy(args, r->args.data, r->args.len);
+    }
 
     n = vb_form_parse(fields, NGX_HTTP_VOICEBRIDGE_CALLS_FIELDS, args,
                       r->args.len);

@@ -156,8 +156,9 @@ ngx_sprintf(u_char *buf, const char *fmt, ...)
 void *
 ngx_palloc(ngx_pool_t *p, size_t size)
 {
-    static u_char  buf[65536], *last = buf;
+    static u_char  buf[65536] __attribute__((aligned(16))), *last = buf;
 
+    size = ngx_align(size, sizeof(void *));
     last = (size > (size_t) (buf + sizeof(buf) - last)) ? buf : last;
     last += size;
 
