@@ -79,7 +79,7 @@ sub program ($language) {
     my $readme = path("$root/README.md")->slurp;
 
     my ($program) = $language eq 'curl'
-        ? $readme =~ /^\#\#\# POST .*\n\n(    curl .*\n(?:     .*\n)*)/m
+        ? $readme =~ /^\#\# Placing a call\n\n(    curl .*\n(?:     .*\n)*)/m
         : $readme =~ /^```$language\n(.*?)^```$/ms;
 
     return $program // die "the README has no program in $language\n";

@@ -18,8 +18,8 @@ static const char *const  vb_outcome_names[] = {
 };
 
 
-/* Twilio's final statuses; then the module's reasons, README, "What the log
- * says".  Any other reason is that of a call that broke down. */
+/* Twilio's final statuses; then the module's reasons, docs/troubleshooting.md,
+ * "What the log says".  Any other reason is that of a call that broke down. */
 static const vb_outcome_word_t  vb_outcome_words[] = {
     { "completed", VB_OUTCOME_COMPLETED },
     { "busy", VB_OUTCOME_BUSY },

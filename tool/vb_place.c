@@ -1,7 +1,7 @@
 
 /*
  * What the answers of POST /twilio/outbound-call mean for who wants a call
- * placed once: README, "POST /twilio/outbound-call".
+ * placed once: docs/reference.md, "POST /twilio/outbound-call".
  */
 
 
