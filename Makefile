@@ -82,11 +82,12 @@ $(BUILD)/nginx/objs/Makefile: config config.make tools/configure \
 		NGINX_CONFIGURE='$(NGINX_CONFIGURE)' \
 		tools/configure $(BUILD)/nginx $(NGINX_SRC)
 
-# nginx's own makefile knows what each object depends on
+# nginx's own makefile knows what each object depends on; an nginx that has the
+# module mapped keeps the file it has
 $(MODULE): $(BUILD)/nginx/objs/Makefile FORCE
 	@$(submake) $(if $(V),,-s) -C $(BUILD)/nginx -f objs/Makefile modules
 	@cmp -s $(BUILD)/nginx/objs/$(@F) $@ \
-		|| cp $(BUILD)/nginx/objs/$(@F) $@
+		|| { cp $(BUILD)/nginx/objs/$(@F) $@.new && mv -f $@.new $@; }
 
 FORCE:
 
