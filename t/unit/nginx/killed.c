@@ -770,5 +770,7 @@ main(void)
         is_int(wrong[i], 0, "%s", what[i]);
     }
 
+    free(before);
+
     return done_testing();
 }
