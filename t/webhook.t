@@ -14,6 +14,10 @@ use File::Path qw( make_path remove_tree );
 use File::Temp qw( tempdir );
 use Time::HiRes qw( sleep time );
 
+# threads wake a worker by what poll has not
+plan(skip_all => 'nginx has no thread pools with poll')
+    if ($ENV{TEST_NGINX_EVENT_TYPE} // '') eq 'poll';
+
 my $secret = 'whsec-0badc0de0badc0de';
 my $root = abs_path(dirname(__FILE__) . '/..');
 my $dir = tempdir(CLEANUP => 1);
