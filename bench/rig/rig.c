@@ -14,7 +14,6 @@
 
 
 #include <errno.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,10 +29,6 @@
 
 #define RIG_MS          1000000ULL
 #define RIG_SECOND      1000000000ULL
-
-/* for so short a time it does not pay to sleep: the timer and the way out of
- * idle cost what a message does */
-#define RIG_SPIN        60000         /* nanoseconds */
 
 /* calls whose far ends send a large message, one at a time */
 #define RIG_BIG_CALLS   4
@@ -140,19 +135,13 @@ main(int argc, char **argv)
 static void
 rig_prepare(rig_t *rig)
 {
-    cpu_set_t      mine;
     struct rlimit  limit;
 
-    static const struct sched_param  priority = { .sched_priority = 1 };
-
     (void) prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
-    (void) sched_setscheduler(0, SCHED_FIFO, &priority);
 
-    /* a core of its own: bench/run gives it one where there are two */
-
-    rig->spins = sched_getaffinity(0, sizeof(cpu_set_t), &mine) == 0
-                 && CPU_COUNT(&mine) == 1
-                 && sysconf(_SC_NPROCESSORS_ONLN) > 1;
+    /* not in real time: of that the kernel takes 50 ms in every second back
+     * from a process that uses all of its core */
+    (void) setpriority(PRIO_PROCESS, 0, -20);
 
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
@@ -355,17 +344,11 @@ rig_wait(rig_t *rig, uint64_t until)
 {
     int                 n, i;
     uint64_t            now;
-    unsigned            spin;
     struct timespec     ts;
     struct epoll_event  events[64];
 
     now = rig_clock();
     until = until > now ? until - now : 0;
-    spin = rig->spins && until < RIG_SPIN;
-
-    if (spin) {
-        until = 0;
-    }
 
     ts.tv_sec = until / RIG_SECOND;
     ts.tv_nsec = until % RIG_SECOND;
@@ -377,10 +360,6 @@ rig_wait(rig_t *rig, uint64_t until)
         /* before Linux 5.11; never longer than asked for */
 
         n = epoll_wait(rig->epoll, events, 64, until / RIG_MS);
-    }
-
-    if (spin && n == 0) {
-        rig->spun += rig_clock() - now;
     }
 
     for (i = 0; i < n; i++) {
@@ -398,7 +377,6 @@ static int
 rig_sample(rig_t *rig, rig_sample_t *sample)
 {
     sample->time = rig_clock();
-    sample->spun = rig->spun;
 
     if (rig_process(&sample->rig, getpid(), 0) != VB_OK) {
         return VB_ERROR;

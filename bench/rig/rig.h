@@ -112,7 +112,6 @@ typedef struct {
 /* a moment */
 typedef struct {
     uint64_t           time;
-    uint64_t           spun;
     rig_process_t      worker;
     rig_process_t      rig;
 } rig_sample_t;
@@ -144,8 +143,6 @@ struct rig_s {
     unsigned           talkers;       /* calls with an id below this talk */
 
     unsigned           measuring:1;
-    unsigned           spins:1;       /* there is a core to wait on */
-    uint64_t           spun;          /* ns of waiting that took CPU */
     u_char            *buffer;        /* what is read, if read whole */
     uint64_t           now;           /* when the last bytes were read, ns */
     uint64_t           random;

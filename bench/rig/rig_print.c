@@ -14,7 +14,7 @@
 #define RIG_AWAY        20000
 
 /* there must be a core's time left */
-#define RIG_BUSY        0.90
+#define RIG_BUSY        0.98
 
 
 static void rig_print_histogram(const char *name, rig_histogram_t *histogram);
@@ -29,8 +29,7 @@ rig_print(rig_t *rig, rig_process_t *first, rig_sample_t *begin,
     const char  *invalid;
 
     elapsed = end->time - begin->time;
-    busy = (end->rig.cpu - begin->rig.cpu - (end->spun - begin->spun))
-           / elapsed;
+    busy = (end->rig.cpu - begin->rig.cpu) / elapsed;
 
     invalid = rig_quantile(&rig->late, 0.99) > RIG_LATE ? "late"
               : rig->late.max > RIG_AWAY ? "away"
