@@ -61,7 +61,7 @@ __DATA__
 
 === workers that die while they use tokens and count calls
 --- http_config
-    voicebridge_zone voicebridge:1m;
+    voicebridge_zone voicebridge:16m;
 --- config
     access_log off;
     error_log logs/error.log warn;
