@@ -277,7 +277,8 @@ __DATA__
     is incoming('/fallback/text')->{status}, 500, 'fallback';
     log_has(qr/not a JSON object; its fallback URL takes it/);
 
-    like incoming("/$_/good")->{body}, qr{dynamic_variables.*Zo}s, "$_: one that knows"
+    like incoming("/$_/good")->{body}, qr{dynamic_variables},
+         "$_: one that knows"
         for qw( reject fallback );
 
     # the agent may be known to nobody else
