@@ -127,11 +127,12 @@ $(BUILD)/unit/%: t/unit/%.c $(BUILD)/pure/libvb.a $(BUILD)/configured-by
 # those that take a file of src/nginx in, and stand in for nginx themselves
 NGINX_INCS = $(BUILD)/nginx/objs \
              $(patsubst %,$(BUILD)/nginx/src/%,core event event/modules \
-                        os/unix http http/modules http/v2)
+                        event/quic os/unix http http/modules http/v2 http/v3)
 
 $(BUILD)/unit/%: t/unit/nginx/%.c $(MODULE) $(BUILD)/configured-by
 	@mkdir -p $(@D)
-	$(quiet)$(CC) $(CFLAGS) $(PURE_CFLAGS) -Isrc/nginx $(NGINX_INCS:%=-I%) \
+	$(quiet)$(CC) $(CFLAGS) $(PURE_CFLAGS) -D_GNU_SOURCE -Isrc/nginx \
+		$(NGINX_INCS:%=-I%) \
 		$(LDFLAGS) -o $@ $<
 
 unit: $(UNITS)
