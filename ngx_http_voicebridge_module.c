@@ -1,15 +1,13 @@
 
 /*
- * The front door: the module's directives and its hooks into nginx.  Nothing
+ * The front door: the module's directives, and what nginx is to call.  Nothing
  * here runs while a call is going on.
  */
 
 
 #include <ngx_http_voicebridge.h>
 #include <ngx_http_voicebridge_conf.h>
-#include <ngx_http_voicebridge_fetch.h>
 #include <ngx_http_voicebridge_handler.h>
-#include <ngx_http_voicebridge_leg.h>
 #include <ngx_http_voicebridge_lines.h>
 #include <ngx_http_voicebridge_notify.h>
 #include <ngx_http_voicebridge_secret.h>
@@ -23,38 +21,38 @@
     NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
 
 
-static ngx_int_t ngx_http_voicebridge_init(ngx_conf_t *cf);
-static ngx_int_t ngx_http_voicebridge_init_process(ngx_cycle_t *cycle);
-static void ngx_http_voicebridge_exit_process(ngx_cycle_t *cycle);
-
-
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_outbound_call = {
-    ngx_http_voicebridge_outbound_call_handler, 1, 0, 1, 0, 0
+    ngx_http_voicebridge_outbound_call_handler,
+    ngx_http_voicebridge_outbound_call_admit,
+    ngx_http_voicebridge_outbound_call_parse, 1, 0, 1, 0, 0
 };
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_incoming_call = {
-    ngx_http_voicebridge_incoming_call_handler, 1, 0, 0, 0, 0
+    ngx_http_voicebridge_incoming_call_handler,
+    ngx_http_voicebridge_webhook_admit,
+    ngx_http_voicebridge_incoming_call_parse, 1, 0, 0, 0, 0
 };
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_media_stream = {
-    ngx_http_voicebridge_media_stream_handler, 1, 1, 0, 0, 0
+    ngx_http_voicebridge_media_stream_handler, NULL, NULL, 1, 1, 0, 0, 0
 };
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_call_status = {
-    ngx_http_voicebridge_call_status_handler, 1, 0, 0, 0, 0
+    ngx_http_voicebridge_call_status_handler,
+    ngx_http_voicebridge_webhook_admit,
+    ngx_http_voicebridge_call_status_parse, 1, 0, 0, 0, 0
 };
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_metrics = {
-    ngx_http_voicebridge_metrics_handler, 0, 0, 0, 1, 0
+    ngx_http_voicebridge_metrics_handler, NULL, NULL, 0, 0, 0, 1, 0
 };
 
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_calls = {
-    ngx_http_voicebridge_calls_handler, 1, 0, 0, 1, 0
+    ngx_http_voicebridge_calls_handler, NULL, NULL, 1, 0, 0, 1, 0
 };
 
-
 static ngx_http_voicebridge_location_t  ngx_http_voicebridge_dashboard = {
-    ngx_http_voicebridge_dashboard_handler, 1, 0, 0, 1, 1
+    ngx_http_voicebridge_dashboard_handler, NULL, NULL, 1, 0, 0, 1, 1
 };
 
 
@@ -576,76 +574,3 @@ ngx_module_t  ngx_http_voicebridge_module = {
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
-
-
-static ngx_int_t
-ngx_http_voicebridge_init(ngx_conf_t *cf)
-{
-    ngx_http_voicebridge_main_conf_t  *vmcf;
-
-    vmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_voicebridge_module);
-
-    ngx_http_voicebridge_add_error_filter();
-
-    if (vmcf->sessions && vmcf->zone == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"voicebridge_idempotency session_id\" needs "
-                      "\"voicebridge_zone\"");
-        return NGX_ERROR;
-    }
-
-    if (vmcf->streams && vmcf->zone == NULL) {
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "no \"voicebridge_zone\": the token of a call is good "
-                      "for more than one stream until it expires");
-    }
-
-    if (vmcf->views && vmcf->zone == NULL) {
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "no \"voicebridge_zone\": \"voicebridge_metrics\", "
-                      "\"voicebridge_calls\" and \"voicebridge_dashboard\" "
-                      "have nothing to show");
-    }
-
-    if (vmcf->talks && ngx_http_voicebridge_dashboard_init(cf) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (vmcf->zone == NULL) {
-        return NGX_OK;
-    }
-
-    return ngx_http_voicebridge_add_log_handler(cf);
-}
-
-
-static ngx_int_t
-ngx_http_voicebridge_init_process(ngx_cycle_t *cycle)
-{
-    ngx_http_voicebridge_main_conf_t  *vmcf;
-
-    vmcf = ngx_http_cycle_get_module_main_conf(cycle,
-                                               ngx_http_voicebridge_module);
-
-    if (vmcf && vmcf->zone) {
-
-        /* this process may be in the place of one that died */
-
-        ngx_http_voicebridge_stats_reap(vmcf->zone, 1);
-    }
-
-    if (ngx_http_voicebridge_fetch_init_process(cycle) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_voicebridge_notify_init_process(cycle);
-}
-
-
-static void
-ngx_http_voicebridge_exit_process(ngx_cycle_t *cycle)
-{
-    ngx_http_voicebridge_notify_exit_process(cycle);
-    ngx_http_voicebridge_fetch_exit_process(cycle);
-    ngx_http_voicebridge_leg_exit_process(cycle);
-}

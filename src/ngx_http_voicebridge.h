@@ -81,9 +81,18 @@ typedef struct {
 typedef struct ngx_http_voicebridge_sessions_s  ngx_http_voicebridge_sessions_t;
 
 
+/* what has come with a request, see handler/ngx_http_voicebridge_handler.h */
+typedef struct ngx_http_voicebridge_taken_s  ngx_http_voicebridge_taken_t;
+
+typedef ngx_int_t (*ngx_http_voicebridge_take_pt)(ngx_http_request_t *r,
+    ngx_http_voicebridge_taken_t *taken);
+
+
 /* what a location with one of the module's handlers needs */
 typedef struct {
     ngx_http_handler_pt         handler;
+    ngx_http_voicebridge_take_pt  admit;   /* what comes before a body, and */
+    ngx_http_voicebridge_take_pt  parse;   /* of it; NULL: there is none */
     unsigned                    fetches:1; /* REST requests */
     unsigned                    streams:1; /* an upstream, filters */
     unsigned                    keys:1;    /* an API: keys, errors in JSON */
@@ -182,7 +191,8 @@ typedef struct {
 /*
  * What the request is about, for the variables $voicebridge_from, _to, ...:
  * the module's request context.  A webhook or an API request fills it once
- * its body is parsed; a media stream when start has come (and later).
+ * its body is parsed, before nginx's limits look at it; a media stream when
+ * start has come (and later).
  */
 typedef struct {
     ngx_str_t      call_sid;
@@ -201,6 +211,9 @@ typedef struct {
     uint64_t       caller_audio;           /* ms of audio moved */
     uint64_t       agent_audio;
     unsigned       stream:1;               /* the numbers above are meant */
+    unsigned       defaults:1;             /* what is empty may still be the
+                                              location's own */
+    ngx_http_voicebridge_taken_t  *taken;  /* of this location, or NULL */
     void          *call;                   /* the live call, or NULL */
     ngx_http_log_handler_pt  log_handler;  /* core's, of a stream */
 } ngx_http_voicebridge_ctx_t;

@@ -65,38 +65,55 @@ ngx_http_voicebridge_call_status_body(ngx_http_request_t *r)
 }
 
 
+ngx_int_t
+ngx_http_voicebridge_call_status_parse(ngx_http_request_t *r,
+    ngx_http_voicebridge_taken_t *taken)
+{
+    ngx_str_t                    value;
+    ngx_http_voicebridge_ctx_t  *ctx;
+
+    ctx = ngx_http_voicebridge_webhook_parse(r, taken);
+    if (ctx == NULL) {
+        return taken->rc;
+    }
+
+    value = ngx_http_voicebridge_webhook_field(taken->data, taken->nfields,
+                                               "StreamEvent");
+
+    if (value.len) {
+        ctx->status = value;
+    }
+
+    value = ngx_http_voicebridge_webhook_field(taken->data, taken->nfields,
+                                               "StreamSid");
+
+    if (vb_twilio_sid(&value, "MZ")) {
+        ctx->stream_sid = value;
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_http_voicebridge_call_status(ngx_http_request_t *r,
     vb_form_field_t *fields, ngx_uint_t n)
 {
-    ngx_str_t                    event, sid, line, answered_by;
+    ngx_str_t                    event, line, answered_by;
     ngx_uint_t                   level;
     ngx_http_voicebridge_ctx_t  *ctx;
 
     static ngx_str_t  none = ngx_string("-");
 
-    ctx = ngx_http_voicebridge_webhook_ctx(r, fields, n);
-    if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    event = ngx_http_voicebridge_webhook_field(fields, n, "StreamEvent");
-
-    if (event.len) {
-        ctx->status = event;
-    }
-
-    sid = ngx_http_voicebridge_webhook_field(fields, n, "StreamSid");
-
-    if (vb_twilio_sid(&sid, "MZ")) {
-        ctx->stream_sid = sid;
-    }
+    ctx = ngx_http_voicebridge_ctx(r);
 
     if (ngx_http_voicebridge_status_line(r, fields, n, &line) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     /* why a stream could not be opened is told here and nowhere else */
+
+    event = ngx_http_voicebridge_webhook_field(fields, n, "StreamEvent");
 
     level = vb_str_eq(&event, "stream-error") ? NGX_LOG_ERR : NGX_LOG_INFO;
 

@@ -136,7 +136,9 @@ ngx_http_voicebridge_error_detail(ngx_http_request_t *r, ngx_str_t *detail)
         return ngx_http_voicebridge_error_too_large(r, detail);
     }
 
-    if (rc == NGX_ERROR) {
+    if (rc == NGX_HTTP_NOT_ALLOWED
+        && ngx_http_voicebridge_outbound_allow(r) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

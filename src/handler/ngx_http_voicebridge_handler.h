@@ -12,6 +12,28 @@
 #include <vb_form.h>
 
 
+/*
+ * What has come with a request: parsed once, before nginx's limits look at it
+ * or, if somebody skips that phase, by the content handler.
+ */
+struct ngx_http_voicebridge_taken_s {
+    ngx_http_request_t  *request;          /* a context may be shared with
+                                              subrequests */
+    ngx_int_t            rc;               /* NGX_OK, or what to answer with */
+    ngx_str_t            detail;           /* an API's, for an answer */
+    void                *data;             /* an order, or a form's fields */
+    ngx_uint_t           nfields;
+    unsigned             reading:1;
+    unsigned             parsed:1;
+};
+
+
+/* hooks of the module, _cycle.c */
+ngx_int_t ngx_http_voicebridge_init(ngx_conf_t *cf);
+ngx_int_t ngx_http_voicebridge_init_process(ngx_cycle_t *cycle);
+void ngx_http_voicebridge_exit_process(ngx_cycle_t *cycle);
+
+
 /* content handlers */
 ngx_int_t ngx_http_voicebridge_outbound_call_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_voicebridge_incoming_call_handler(ngx_http_request_t *r);
@@ -21,9 +43,40 @@ ngx_int_t ngx_http_voicebridge_metrics_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_voicebridge_calls_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_voicebridge_dashboard_handler(ngx_http_request_t *r);
 
+/*
+ * What is said of a request before its body is read, and once it was read:
+ * NGX_OK, or what to answer with.  They log why, and fill r's context.
+ */
+ngx_int_t ngx_http_voicebridge_outbound_call_admit(ngx_http_request_t *r,
+    ngx_http_voicebridge_taken_t *taken);
+ngx_int_t ngx_http_voicebridge_outbound_call_parse(ngx_http_request_t *r,
+    ngx_http_voicebridge_taken_t *taken);
+ngx_int_t ngx_http_voicebridge_webhook_admit(ngx_http_request_t *r,
+    ngx_http_voicebridge_taken_t *taken);
+ngx_int_t ngx_http_voicebridge_incoming_call_parse(ngx_http_request_t *r,
+    ngx_http_voicebridge_taken_t *taken);
+ngx_int_t ngx_http_voicebridge_call_status_parse(ngx_http_request_t *r,
+    ngx_http_voicebridge_taken_t *taken);
+
+/* the same for whatever location it is, each done once for a request; NULL
+ * without memory */
+ngx_http_voicebridge_taken_t *ngx_http_voicebridge_admit(
+    ngx_http_request_t *r);
+ngx_http_voicebridge_taken_t *ngx_http_voicebridge_parse(
+    ngx_http_request_t *r);
+
+/* does so before nginx's limits look at a request; a postconfiguration hook */
+ngx_int_t ngx_http_voicebridge_add_preaccess_handler(ngx_conf_t *cf);
+
 
 /* r's context, made when it is not there yet; NULL without memory */
 ngx_http_voicebridge_ctx_t *ngx_http_voicebridge_ctx(ngx_http_request_t *r);
+
+/*
+ * Fills what r's context still lacks and its location says: the agent and, in
+ * an API's, the number that calls.  NGX_OK, or NGX_ERROR.
+ */
+ngx_int_t ngx_http_voicebridge_defaults(ngx_http_request_t *r);
 
 /* adds the module's variables; a preconfiguration hook */
 ngx_int_t ngx_http_voicebridge_add_variables(ngx_conf_t *cf);

@@ -31,27 +31,34 @@ ngx_http_voicebridge_incoming_call_body(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
-ngx_http_voicebridge_incoming_call(ngx_http_request_t *r,
-    vb_form_field_t *fields, ngx_uint_t n)
+ngx_int_t
+ngx_http_voicebridge_incoming_call_parse(ngx_http_request_t *r,
+    ngx_http_voicebridge_taken_t *taken)
 {
-    ngx_http_voicebridge_ctx_t       *ctx;
-    ngx_http_voicebridge_loc_conf_t  *vlcf;
+    ngx_http_voicebridge_ctx_t  *ctx;
 
-    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
-
-    ctx = ngx_http_voicebridge_webhook_ctx(r, fields, n);
+    ctx = ngx_http_voicebridge_webhook_parse(r, taken);
     if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return taken->rc;
     }
 
     /* whatever Twilio calls it, to the agent this call comes in */
 
     ngx_str_set(&ctx->direction, "inbound");
 
+    ctx->defaults = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_incoming_call(ngx_http_request_t *r,
+    vb_form_field_t *fields, ngx_uint_t n)
+{
     /* may be a map on a number, which is therefore known by now */
 
-    if (ngx_http_voicebridge_value(r, vlcf->agent, &ctx->agent_id) != NGX_OK) {
+    if (ngx_http_voicebridge_defaults(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

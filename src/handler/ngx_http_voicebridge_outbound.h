@@ -67,6 +67,9 @@ typedef ngx_int_t (*ngx_http_voicebridge_piece_pt)(void *data,
 ngx_int_t ngx_http_voicebridge_outbound_admit(ngx_http_request_t *r,
     ngx_str_t *detail);
 
+/* adds what a 405 has to say */
+ngx_int_t ngx_http_voicebridge_outbound_allow(ngx_http_request_t *r);
+
 /* hands out the body, from wherever it is: NGX_OK, or NGX_ERROR */
 ngx_int_t ngx_http_voicebridge_outbound_each(ngx_http_request_t *r,
     ngx_http_voicebridge_piece_pt handler, void *data);

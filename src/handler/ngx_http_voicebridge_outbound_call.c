@@ -33,9 +33,11 @@ static ngx_int_t ngx_http_voicebridge_outbound_each_of_file(ngx_buf_t *b,
 static ngx_int_t ngx_http_voicebridge_outbound_account(ngx_http_request_t *r,
     ngx_http_voicebridge_account_t *account, ngx_str_t *detail);
 static ngx_int_t ngx_http_voicebridge_outbound_context(ngx_http_request_t *r,
-    vb_api_request_t *request, ngx_str_t *detail);
+    ngx_str_t *detail);
 static ngx_int_t ngx_http_voicebridge_outbound_denied(ngx_http_request_t *r,
     ngx_str_t *detail);
+static ngx_int_t ngx_http_voicebridge_outbound_call(ngx_http_request_t *r,
+    ngx_http_voicebridge_order_t *order, ngx_str_t *detail);
 static ngx_int_t ngx_http_voicebridge_outbound_answer(ngx_http_request_t *r,
     ngx_int_t rc, ngx_str_t *detail);
 
@@ -43,13 +45,17 @@ static ngx_int_t ngx_http_voicebridge_outbound_answer(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_voicebridge_outbound_call_handler(ngx_http_request_t *r)
 {
-    ngx_int_t  rc;
-    ngx_str_t  detail;
+    ngx_int_t                      rc;
+    ngx_http_voicebridge_taken_t  *taken;
 
-    rc = ngx_http_voicebridge_outbound_admit(r, &detail);
+    taken = ngx_http_voicebridge_admit(r);
+    if (taken == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
-    if (rc != NGX_OK) {
-        return ngx_http_voicebridge_outbound_answer(r, rc, &detail);
+    if (taken->rc != NGX_OK) {
+        return ngx_http_voicebridge_outbound_answer(r, taken->rc,
+                                                    &taken->detail);
     }
 
     rc = ngx_http_read_client_request_body(r,
@@ -64,15 +70,17 @@ ngx_http_voicebridge_outbound_call_handler(ngx_http_request_t *r)
 
 
 ngx_int_t
+ngx_http_voicebridge_outbound_call_admit(ngx_http_request_t *r,
+    ngx_http_voicebridge_taken_t *taken)
+{
+    return ngx_http_voicebridge_outbound_admit(r, &taken->detail);
+}
+
+
+ngx_int_t
 ngx_http_voicebridge_outbound_admit(ngx_http_request_t *r, ngx_str_t *detail)
 {
-    static ngx_str_t  allow = ngx_string("POST");
-
     if (r->method != NGX_HTTP_POST) {
-        if (ngx_http_voicebridge_add_header(r, "Allow", &allow) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
         ngx_str_set(detail, "Method not allowed, use POST");
         return NGX_HTTP_NOT_ALLOWED;
     }
@@ -86,17 +94,61 @@ ngx_http_voicebridge_outbound_admit(ngx_http_request_t *r, ngx_str_t *detail)
 }
 
 
+ngx_int_t
+ngx_http_voicebridge_outbound_call_parse(ngx_http_request_t *r,
+    ngx_http_voicebridge_taken_t *taken)
+{
+    ngx_int_t                      rc;
+    ngx_http_voicebridge_ctx_t    *ctx;
+    ngx_http_voicebridge_order_t  *order;
+
+    order = ngx_pcalloc(r->pool, sizeof(ngx_http_voicebridge_order_t));
+    if (order == NULL) {
+        return NGX_ERROR;
+    }
+
+    taken->data = order;
+
+    rc = ngx_http_voicebridge_outbound_parse(r, &order->request,
+                                             &taken->detail);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    ctx = ngx_http_voicebridge_ctx(r);
+
+    ngx_str_set(&ctx->direction, "outbound");
+
+    ctx->to = order->request.to_number;
+    ctx->from = order->request.from_number;
+    ctx->agent_id = order->request.agent_id;
+    ctx->session_id = order->request.session_id;
+
+    ctx->defaults = 1;
+
+    return NGX_OK;
+}
+
+
 static void
 ngx_http_voicebridge_outbound_body(ngx_http_request_t *r)
 {
     ngx_int_t                      rc;
     ngx_str_t                      detail;
-    ngx_http_voicebridge_order_t  *order;
+    ngx_http_voicebridge_taken_t  *taken;
 
-    order = ngx_pcalloc(r->pool, sizeof(ngx_http_voicebridge_order_t));
+    taken = ngx_http_voicebridge_parse(r);
 
-    rc = order ? ngx_http_voicebridge_outbound_order(r, order, &detail)
-               : NGX_ERROR;
+    if (taken == NULL) {
+        rc = NGX_ERROR;
+
+    } else if (taken->rc != NGX_OK) {
+        rc = taken->rc;
+        detail = taken->detail;
+
+    } else {
+        rc = ngx_http_voicebridge_outbound_order(r, taken->data, &detail);
+    }
 
     if (rc == NGX_OK) {
 
@@ -110,9 +162,8 @@ ngx_http_voicebridge_outbound_body(ngx_http_request_t *r)
     }
 
     ngx_http_finalize_request(r, rc == NGX_DONE
-                        ? ngx_http_voicebridge_outbound_repeat(r, order)
-                        : ngx_http_voicebridge_outbound_answer(r, rc,
-                                                               &detail));
+                  ? ngx_http_voicebridge_outbound_repeat(r, taken->data)
+                  : ngx_http_voicebridge_outbound_answer(r, rc, &detail));
 }
 
 
@@ -122,16 +173,9 @@ static ngx_int_t
 ngx_http_voicebridge_outbound_order(ngx_http_request_t *r,
     ngx_http_voicebridge_order_t *order, ngx_str_t *detail)
 {
-    ngx_int_t                    rc;
-    ngx_http_voicebridge_ctx_t  *ctx;
+    ngx_int_t  rc;
 
-    rc = ngx_http_voicebridge_outbound_parse(r, &order->request, detail);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    rc = ngx_http_voicebridge_outbound_context(r, &order->request, detail);
+    rc = ngx_http_voicebridge_outbound_context(r, detail);
 
     if (rc != NGX_OK) {
         return rc;
@@ -155,32 +199,10 @@ ngx_http_voicebridge_outbound_order(ngx_http_request_t *r,
         return rc;
     }
 
-    ctx = ngx_http_voicebridge_ctx(r);
-
-    if (ngx_http_voicebridge_client_data(r, &order->request.client,
-                                         &ctx->client_data)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    rc = ngx_http_voicebridge_twiml(r, ctx,
-                                    &order->request.dynamic_variables,
-                                    VB_TWIML_MAX_REST, &order->call.twiml);
-
-    if (rc == NGX_DECLINED) {
-        ngx_str_set(detail, "agent_id, session_id, dynamic_variables and what "
-                            "else the agent is told do not fit the call's "
-                            "TwiML, which Twilio limits to 4000 characters");
-        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
-    }
+    rc = ngx_http_voicebridge_outbound_call(r, order, detail);
 
     if (rc != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_voicebridge_outbound_options(r, order) != NGX_OK) {
-        return NGX_ERROR;
+        return rc;
     }
 
     rc = ngx_http_voicebridge_outbound_reserve(r, order, detail);
@@ -328,43 +350,18 @@ ngx_http_voicebridge_outbound_each_of_file(ngx_buf_t *b,
 }
 
 
-/* what the call is about, for its TwiML and for variables */
+/* what the request left to the location, and to us */
 
 static ngx_int_t
-ngx_http_voicebridge_outbound_context(ngx_http_request_t *r,
-    vb_api_request_t *request, ngx_str_t *detail)
+ngx_http_voicebridge_outbound_context(ngx_http_request_t *r, ngx_str_t *detail)
 {
-    ngx_http_voicebridge_ctx_t       *ctx;
-    ngx_http_voicebridge_loc_conf_t  *vlcf;
+    ngx_http_voicebridge_ctx_t  *ctx;
+
+    if (ngx_http_voicebridge_defaults(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     ctx = ngx_http_voicebridge_ctx(r);
-    if (ctx == NULL) {
-        return NGX_ERROR;
-    }
-
-    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
-
-    ngx_str_set(&ctx->direction, "outbound");
-
-    ctx->to = request->to_number;
-    ctx->agent_id = request->agent_id;
-    ctx->session_id = request->session_id;
-
-    ctx->from = request->from_number;
-
-    if (ctx->from.len == 0
-        && ngx_http_voicebridge_value(r, vlcf->phone_number, &ctx->from)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ctx->agent_id.len == 0
-        && ngx_http_voicebridge_value(r, vlcf->agent, &ctx->agent_id)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
 
     if (ctx->agent_id.len == 0) {
         ngx_str_set(detail, "agent_id is required");
@@ -472,6 +469,43 @@ ngx_http_voicebridge_outbound_account(ngx_http_request_t *r,
 }
 
 
+/* what Twilio is to do, and its TwiML */
+
+static ngx_int_t
+ngx_http_voicebridge_outbound_call(ngx_http_request_t *r,
+    ngx_http_voicebridge_order_t *order, ngx_str_t *detail)
+{
+    ngx_int_t                    rc;
+    ngx_http_voicebridge_ctx_t  *ctx;
+
+    ctx = ngx_http_voicebridge_ctx(r);
+
+    if (ngx_http_voicebridge_client_data(r, &order->request.client,
+                                         &ctx->client_data)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_voicebridge_twiml(r, ctx,
+                                    &order->request.dynamic_variables,
+                                    VB_TWIML_MAX_REST, &order->call.twiml);
+
+    if (rc == NGX_DECLINED) {
+        ngx_str_set(detail, "agent_id, session_id, dynamic_variables and what "
+                            "else the agent is told do not fit the call's "
+                            "TwiML, which Twilio limits to 4000 characters");
+        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_voicebridge_outbound_options(r, order);
+}
+
+
 static ngx_int_t
 ngx_http_voicebridge_outbound_answer(ngx_http_request_t *r, ngx_int_t rc,
     ngx_str_t *detail)
@@ -481,5 +515,20 @@ ngx_http_voicebridge_outbound_answer(ngx_http_request_t *r, ngx_int_t rc,
         ngx_str_set(detail, "Internal error, see the server's error log");
     }
 
+    if (rc == NGX_HTTP_NOT_ALLOWED
+        && ngx_http_voicebridge_outbound_allow(r) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     return ngx_http_voicebridge_send_detail(r, rc, detail);
+}
+
+
+ngx_int_t
+ngx_http_voicebridge_outbound_allow(ngx_http_request_t *r)
+{
+    static ngx_str_t  allow = ngx_string("POST");
+
+    return ngx_http_voicebridge_add_header(r, "Allow", &allow);
 }

@@ -8,6 +8,8 @@
 static ngx_http_voicebridge_ctx_t *ngx_http_voicebridge_find_ctx(
     ngx_http_request_t *r);
 static void ngx_http_voicebridge_cleanup_ctx(void *data);
+static ngx_int_t ngx_http_voicebridge_default(ngx_http_request_t *r,
+    ngx_http_voicebridge_ctx_t *ctx, ngx_str_t *s);
 static ngx_int_t ngx_http_voicebridge_text_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_voicebridge_masked_variable(ngx_http_request_t *r,
@@ -121,7 +123,14 @@ ngx_http_voicebridge_ctx(ngx_http_request_t *r)
         cln->handler = ngx_http_voicebridge_cleanup_ctx;
     }
 
-    ngx_http_set_ctx(r, ctx, ngx_http_voicebridge_module);
+    if (ngx_http_get_module_ctx(r, ngx_http_voicebridge_module) == NULL) {
+
+        /* of another location, where it was not made right now */
+
+        ctx->taken = NULL;
+        ctx->defaults = 0;
+        ngx_http_set_ctx(r, ctx, ngx_http_voicebridge_module);
+    }
 
     return ctx;
 }
@@ -162,6 +171,70 @@ ngx_http_voicebridge_cleanup_ctx(void *data)
 }
 
 
+ngx_int_t
+ngx_http_voicebridge_defaults(ngx_http_request_t *r)
+{
+    ngx_http_voicebridge_ctx_t  *ctx;
+
+    ctx = ngx_http_voicebridge_ctx(r);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_voicebridge_default(r, ctx, &ctx->from) != NGX_OK
+        || ngx_http_voicebridge_default(r, ctx, &ctx->agent_id) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ctx->defaults = 0;
+
+    return NGX_OK;
+}
+
+
+/*
+ * What the location says where the request says nothing is asked for when
+ * somebody wants to know, and not before: it may depend on what is known only
+ * when access was allowed.
+ */
+
+static ngx_int_t
+ngx_http_voicebridge_default(ngx_http_request_t *r,
+    ngx_http_voicebridge_ctx_t *ctx, ngx_str_t *s)
+{
+    ngx_int_t                         rc;
+    ngx_http_complex_value_t         *value;
+    ngx_http_voicebridge_loc_conf_t  *vlcf;
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
+
+    if (s->len || !ctx->defaults || vlcf->location == NULL) {
+        return NGX_OK;
+    }
+
+    if (s == &ctx->agent_id) {
+        value = vlcf->agent;
+
+    } else if (s == &ctx->from && vlcf->location->keys) {
+        value = vlcf->phone_number;
+
+    } else {
+        return NGX_OK;
+    }
+
+    /* a value that has itself in it */
+
+    ctx->defaults = 0;
+
+    rc = ngx_http_voicebridge_value(r, value, s);
+
+    ctx->defaults = 1;
+
+    return rc;
+}
+
+
 static ngx_int_t
 ngx_http_voicebridge_text_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
@@ -178,6 +251,10 @@ ngx_http_voicebridge_text_variable(ngx_http_request_t *r,
 
     s = (ngx_str_t *) ((char *) ctx + data);
 
+    if (ngx_http_voicebridge_default(r, ctx, s) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_http_voicebridge_set_variable(v, s->data, s->len);
 
     return NGX_OK;
@@ -188,7 +265,7 @@ static ngx_int_t
 ngx_http_voicebridge_masked_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    ngx_str_t                    masked;
+    ngx_str_t                   *s, masked;
     ngx_http_voicebridge_ctx_t  *ctx;
 
     ctx = ngx_http_voicebridge_find_ctx(r);
@@ -198,10 +275,10 @@ ngx_http_voicebridge_masked_variable(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    if (ngx_http_voicebridge_masked(r->pool,
-                                    (ngx_str_t *) ((char *) ctx + data),
-                                    &masked)
-        != NGX_OK)
+    s = (ngx_str_t *) ((char *) ctx + data);
+
+    if (ngx_http_voicebridge_default(r, ctx, s) != NGX_OK
+        || ngx_http_voicebridge_masked(r->pool, s, &masked) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -13,23 +13,50 @@ static ngx_int_t ngx_http_voicebridge_webhook_form(ngx_http_request_t *r,
 static ngx_int_t ngx_http_voicebridge_webhook_type(ngx_http_request_t *r);
 static ngx_int_t ngx_http_voicebridge_webhook_body(ngx_http_request_t *r,
     ngx_str_t *form);
-static ngx_int_t ngx_http_voicebridge_webhook_handle(ngx_http_request_t *r,
-    ngx_http_voicebridge_webhook_pt handler);
+static ngx_http_voicebridge_ctx_t *ngx_http_voicebridge_webhook_ctx(
+    ngx_http_request_t *r, vb_form_field_t *fields, ngx_uint_t n);
 
 
 ngx_int_t
 ngx_http_voicebridge_webhook(ngx_http_request_t *r,
     ngx_http_client_body_handler_pt post_handler)
 {
-    ngx_int_t  rc;
+    ngx_int_t                      rc;
+    ngx_http_voicebridge_taken_t  *taken;
 
     static ngx_str_t  allow = ngx_string("GET, POST");
 
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST))) {
-        if (ngx_http_voicebridge_add_header(r, "Allow", &allow) != NGX_OK) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
+    taken = ngx_http_voicebridge_admit(r);
 
+    rc = taken ? taken->rc : NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    if (rc == NGX_HTTP_NOT_ALLOWED
+        && ngx_http_voicebridge_add_header(r, "Allow", &allow) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_read_client_request_body(r, post_handler);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_http_voicebridge_webhook_admit(ngx_http_request_t *r,
+    ngx_http_voicebridge_taken_t *taken)
+{
+    ngx_int_t  rc;
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST))) {
         return NGX_HTTP_NOT_ALLOWED;
     }
 
@@ -45,19 +72,7 @@ ngx_http_voicebridge_webhook(ngx_http_request_t *r,
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 
-    rc = ngx_http_voicebridge_webhook_type(r);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    rc = ngx_http_read_client_request_body(r, post_handler);
-
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        return rc;
-    }
-
-    return NGX_DONE;
+    return ngx_http_voicebridge_webhook_type(r);
 }
 
 
@@ -135,11 +150,18 @@ void
 ngx_http_voicebridge_webhook_run(ngx_http_request_t *r,
     ngx_http_voicebridge_webhook_pt handler)
 {
-    ngx_int_t  rc;
+    ngx_int_t                      rc;
+    ngx_http_voicebridge_taken_t  *taken;
 
     r->connection->log->action = "answering a webhook";
 
-    rc = ngx_http_voicebridge_webhook_handle(r, handler);
+    taken = ngx_http_voicebridge_parse(r);
+
+    rc = taken ? taken->rc : NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    if (rc == NGX_OK) {
+        rc = handler(r, taken->data, taken->nfields);
+    }
 
     if (rc != NGX_AGAIN) {
         ngx_http_finalize_request(r, rc);
@@ -147,24 +169,24 @@ ngx_http_voicebridge_webhook_run(ngx_http_request_t *r,
 }
 
 
-static ngx_int_t
-ngx_http_voicebridge_webhook_handle(ngx_http_request_t *r,
-    ngx_http_voicebridge_webhook_pt handler)
+ngx_http_voicebridge_ctx_t *
+ngx_http_voicebridge_webhook_parse(ngx_http_request_t *r,
+    ngx_http_voicebridge_taken_t *taken)
 {
     ssize_t           n;
-    ngx_int_t         rc;
     ngx_str_t         form;
     vb_form_field_t  *fields;
 
-    rc = ngx_http_voicebridge_webhook_form(r, &form);
+    taken->rc = ngx_http_voicebridge_webhook_form(r, &form);
 
-    if (rc != NGX_OK) {
-        return rc;
+    if (taken->rc != NGX_OK) {
+        return NULL;
     }
 
     fields = ngx_palloc(r->pool, VB_FORM_MAX_FIELDS * sizeof(vb_form_field_t));
     if (fields == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        taken->rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NULL;
     }
 
     n = vb_form_parse(fields, VB_FORM_MAX_FIELDS, form.data, form.len);
@@ -173,20 +195,24 @@ ngx_http_voicebridge_webhook_handle(ngx_http_request_t *r,
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "the request's form has too many fields or a broken "
                       "percent escape");
-        return NGX_HTTP_BAD_REQUEST;
+        taken->rc = NGX_HTTP_BAD_REQUEST;
+        return NULL;
     }
 
     /* what is in the query is signed with the URL */
 
-    rc = ngx_http_voicebridge_check_signature(r, fields,
-                                              r->method == NGX_HTTP_POST ? n
-                                                                         : 0,
-                                              0);
-    if (rc != NGX_OK) {
-        return rc;
+    taken->rc = ngx_http_voicebridge_check_signature(r, fields,
+                                                     r->method == NGX_HTTP_POST
+                                                     ? n : 0,
+                                                     0);
+    if (taken->rc != NGX_OK) {
+        return NULL;
     }
 
-    return handler(r, fields, n);
+    taken->data = fields;
+    taken->nfields = n;
+
+    return ngx_http_voicebridge_webhook_ctx(r, fields, n);
 }
 
 
@@ -288,7 +314,9 @@ ngx_http_voicebridge_webhook_field(vb_form_field_t *fields, ngx_uint_t n,
 }
 
 
-ngx_http_voicebridge_ctx_t *
+/* of what looks like a SID only one of Twilio's shape is taken */
+
+static ngx_http_voicebridge_ctx_t *
 ngx_http_voicebridge_webhook_ctx(ngx_http_request_t *r,
     vb_form_field_t *fields, ngx_uint_t n)
 {
@@ -296,9 +324,6 @@ ngx_http_voicebridge_webhook_ctx(ngx_http_request_t *r,
     ngx_http_voicebridge_ctx_t  *ctx;
 
     ctx = ngx_http_voicebridge_ctx(r);
-    if (ctx == NULL) {
-        return NULL;
-    }
 
     sid = ngx_http_voicebridge_webhook_field(fields, n, "CallSid");
 

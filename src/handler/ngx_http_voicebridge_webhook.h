@@ -20,27 +20,28 @@ typedef ngx_int_t (*ngx_http_voicebridge_webhook_pt)(ngx_http_request_t *r,
 
 
 /*
- * A content handler: refuses what no webhook is and what is not signed,
- * before it reads anything, then reads the body and calls post_handler, which
- * is to call ngx_http_voicebridge_webhook_run().
+ * A content handler: answers what ..._webhook_admit() has refused, else reads
+ * the body and calls post_handler, which is to call
+ * ngx_http_voicebridge_webhook_run().
  */
 ngx_int_t ngx_http_voicebridge_webhook(ngx_http_request_t *r,
     ngx_http_client_body_handler_pt post_handler);
 
-/* parses the form (or a GET's query), verifies, calls handler, finalizes */
+/* calls handler where ..._webhook_parse() has found nothing wrong, finalizes */
 void ngx_http_voicebridge_webhook_run(ngx_http_request_t *r,
     ngx_http_voicebridge_webhook_pt handler);
+
+/*
+ * Parses the form (or a GET's query) and verifies it.  Returns r's context,
+ * with the call's SID, numbers, direction and status in it; NULL where
+ * taken->rc says what to answer with.
+ */
+ngx_http_voicebridge_ctx_t *ngx_http_voicebridge_webhook_parse(
+    ngx_http_request_t *r, ngx_http_voicebridge_taken_t *taken);
 
 /* a field's value, or an empty string */
 ngx_str_t ngx_http_voicebridge_webhook_field(vb_form_field_t *fields,
     ngx_uint_t n, const char *name);
-
-/*
- * Fills r's context with the call's SID, numbers, direction and status, of
- * which only a SID of Twilio's shape is taken; NULL without memory.
- */
-ngx_http_voicebridge_ctx_t *ngx_http_voicebridge_webhook_ctx(
-    ngx_http_request_t *r, vb_form_field_t *fields, ngx_uint_t n);
 
 
 /*

@@ -34,6 +34,9 @@ static void ngx_http_voicebridge_merge_options(
 static ngx_int_t ngx_http_voicebridge_merge_location(ngx_conf_t *cf,
     ngx_http_voicebridge_loc_conf_t *prev,
     ngx_http_voicebridge_loc_conf_t *conf);
+static void ngx_http_voicebridge_merge_needs(
+    ngx_http_voicebridge_main_conf_t *vmcf,
+    ngx_http_voicebridge_loc_conf_t *conf);
 
 
 void *
@@ -382,24 +385,7 @@ ngx_http_voicebridge_merge_location(ngx_conf_t *cf,
         return NGX_ERROR;
     }
 
-    if (conf->location->fetches) {
-        vmcf->fetches = 1;
-    }
-
-    if (conf->location->views) {
-        vmcf->views = 1;
-    }
-
-    if (conf->location->talks) {
-        vmcf->talks = 1;
-    }
-
-    if (conf->location->keys) {
-        vmcf->keeps |=
-                   conf->idempotency != NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_OFF;
-        vmcf->sessions |=
-               conf->idempotency == NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_SESSION;
-    }
+    ngx_http_voicebridge_merge_needs(vmcf, conf);
 
     if (conf->location->keys
         && conf->api_keys == NULL && !conf->api_keys_off)
@@ -410,11 +396,31 @@ ngx_http_voicebridge_merge_location(ngx_conf_t *cf,
                            "refused");
     }
 
-    if (conf->location->streams) {
-        vmcf->streams = 1;
+    return conf->location->streams
+           ? ngx_http_voicebridge_init_stream(cf, prev, conf)
+           : NGX_OK;
+}
 
-        return ngx_http_voicebridge_init_stream(cf, prev, conf);
+
+/* what some location needs the process has to have */
+
+static void
+ngx_http_voicebridge_merge_needs(ngx_http_voicebridge_main_conf_t *vmcf,
+    ngx_http_voicebridge_loc_conf_t *conf)
+{
+    ngx_http_voicebridge_location_t  *location;
+
+    location = conf->location;
+
+    vmcf->fetches |= location->fetches;
+    vmcf->streams |= location->streams;
+    vmcf->views |= location->views;
+    vmcf->talks |= location->talks;
+
+    if (location->keys) {
+        vmcf->keeps |=
+                   conf->idempotency != NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_OFF;
+        vmcf->sessions |=
+               conf->idempotency == NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_SESSION;
     }
-
-    return NGX_OK;
 }

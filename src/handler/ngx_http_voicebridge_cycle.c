@@ -1,0 +1,89 @@
+
+/*
+ * What is done once for a configuration and once for a process: the module's
+ * hooks into nginx
+ */
+
+
+#include <ngx_http_voicebridge_handler.h>
+#include <ngx_http_voicebridge_fetch.h>
+#include <ngx_http_voicebridge_leg.h>
+#include <ngx_http_voicebridge_notify.h>
+#include <ngx_http_voicebridge_zone.h>
+
+
+ngx_int_t
+ngx_http_voicebridge_init(ngx_conf_t *cf)
+{
+    ngx_http_voicebridge_main_conf_t  *vmcf;
+
+    vmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_voicebridge_module);
+
+    ngx_http_voicebridge_add_error_filter();
+
+    if (ngx_http_voicebridge_add_preaccess_handler(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (vmcf->sessions && vmcf->zone == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"voicebridge_idempotency session_id\" needs "
+                      "\"voicebridge_zone\"");
+        return NGX_ERROR;
+    }
+
+    if (vmcf->streams && vmcf->zone == NULL) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "no \"voicebridge_zone\": the token of a call is good "
+                      "for more than one stream until it expires");
+    }
+
+    if (vmcf->views && vmcf->zone == NULL) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "no \"voicebridge_zone\": \"voicebridge_metrics\", "
+                      "\"voicebridge_calls\" and \"voicebridge_dashboard\" "
+                      "have nothing to show");
+    }
+
+    if (vmcf->talks && ngx_http_voicebridge_dashboard_init(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (vmcf->zone == NULL) {
+        return NGX_OK;
+    }
+
+    return ngx_http_voicebridge_add_log_handler(cf);
+}
+
+
+ngx_int_t
+ngx_http_voicebridge_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_voicebridge_main_conf_t  *vmcf;
+
+    vmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_voicebridge_module);
+
+    if (vmcf && vmcf->zone) {
+
+        /* this process may be in the place of one that died */
+
+        ngx_http_voicebridge_stats_reap(vmcf->zone, 1);
+    }
+
+    if (ngx_http_voicebridge_fetch_init_process(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_voicebridge_notify_init_process(cycle);
+}
+
+
+void
+ngx_http_voicebridge_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_voicebridge_notify_exit_process(cycle);
+    ngx_http_voicebridge_fetch_exit_process(cycle);
+    ngx_http_voicebridge_leg_exit_process(cycle);
+}
