@@ -136,6 +136,9 @@ my $conf = adapt(path("$root/nginx.conf.example")->slurp, {
 $conf =~ s/^(\s*voicebridge_agent)\s+[^;]+;/$1 agent_inbound;/m
     or die "no voicebridge_agent in nginx.conf.example\n";
 
+# what is to be changed when all was tried
+$conf =~ s/^(\s*)\# (limit_req zone=number [^;]+;)/$1$2/m
+    or die "no limit for a number in nginx.conf.example\n";
 # as few as can be opened here
 $conf =~ s/^(\s*limit_conn calls) 1000;/$1 2;/m
     or die "no limit_conn in nginx.conf.example\n";
@@ -222,6 +225,7 @@ sub ask ($to) {
                      . $to . '"}}' });
 }
 
+my $began = time();
 my $denied = ask('+14155550199');
 
 is $denied->{status}, 403, 'a number that does not want to be called';
@@ -229,11 +233,18 @@ is decode_json($denied->{content})->{detail},
    'this number has asked not to be called', 'is not called';
 is ask('+19005550100')->{status}, 403, 'nor one that costs too much';
 
+# nginx counts milliseconds from when its events began
+cmp_ok time() - $began, '>=', 0.98, 'one a second is as many as Twilio dials';
+
+is ask('+14155550199')->{status}, 403, 'a number once more';
+is ask('+14155550199')->{status}, 429, 'but not again and again';
+
 # all at once, and nobody waits for those that have to wait
 my @asking = map {
     my $sock = IO::Socket::IP->new(PeerHost => '127.0.0.1', PeerPort => $port)
         or die "connect: $@\n";
-    my $body = '{"agent_id": "a", "metadata": {"to_number": "+14155550199"}}';
+    my $body = '{"agent_id": "a", "metadata": {"to_number": "+1900555'
+               . (1000 + $_) . '"}}';
 
     print $sock "POST /twilio/outbound-call HTTP/1.1\r\nHost: localhost\r\n"
                 . "X-API-Key: $key\r\nContent-Length: ${\length $body}\r\n"

@@ -5,6 +5,7 @@ use Voicebridge::Test;
 use Voicebridge::HTTP qw( base http );
 
 use File::Temp ();
+use FindBin ();
 
 my $sid = 'CA' . '0123456789abcdef' x 2;
 
@@ -56,6 +57,22 @@ sub told {
                 form => [ CallSid => $sid, From => '+15005550009',
                           To => '+15005550006', @{delete $o{form} // []} ],
                 %o);
+}
+
+
+# the example's calling hours, by what the request says of the time
+
+{
+    open my $in, '<', "$FindBin::Bin/../nginx.conf.example"
+        or die "nginx.conf.example: $!\n";
+
+    ($ENV{TEST_NGINX_HOURS}) = join('', <$in>) =~
+        /^(\s*map \$time_iso8601 \$closed \{.*?^\s*\})$/ms
+        or die "no calling hours in nginx.conf.example\n";
+
+    $ENV{TEST_NGINX_HOURS_ASKED} =
+        $ENV{TEST_NGINX_HOURS} =~ s/\$time_iso8601\s+\$closed\b
+                                   /\$http_x_time \$closed_then/xr;
 }
 
 sub asked {
@@ -477,6 +494,51 @@ limiting requests
     is http(@request)->{status}, 429, 'and limited';
 --- error_log
 limiting requests
+
+
+
+=== the hours of the example
+--- http_config
+$TEST_NGINX_HOURS
+$TEST_NGINX_HOURS_ASKED
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+
+    location = /twilio/outbound-call {
+        voicebridge_outbound_call;
+        voicebridge_deny $closed_then;
+    }
+
+    location = /now {
+        voicebridge_outbound_call;
+        voicebridge_deny $closed;
+    }
+--- twilio
+    return {};
+--- test
+    my $at = sub { place('+15005550001', headers => { 'X-Time' => shift }) };
+
+    is $at->("2026-01-31T$_+02:00")->{status}, 200, "$_: open"
+        for qw( 08:00:00 09:59:59 10:00:00 12:34:56 19:59:59 );
+
+    for (qw( 00:00:00 07:59:59 20:00:00 23:59:59 )) {
+        my $answer = $at->("2026-01-31T$_-05:00");
+
+        is $answer->{status}, 403, "$_: closed";
+        is $answer->{json}{detail},
+           'nobody is called before 8:00 and after 20:00', "$_: and why";
+    }
+
+    # and by the clock of the server, which may strike meanwhile
+
+    my $open = sub { my $hour = (localtime)[2];
+                     return $hour >= 8 && $hour < 20 ? 200 : 403 };
+
+    my $before = $open->();
+    my $now = place('+15005550001', path => '/now')->{status};
+    my $after = $open->();
+
+    ok $now == $before || $now == $after, 'now';
 
 
 
