@@ -20,7 +20,7 @@ chdir "$RealBin/.." or die;
 my $build = $ENV{VOICEBRIDGE_BUILD} || "$RealBin/../build";
 my $dir = ($ENV{VOICEBRIDGE_TEST_DIR} || "$build/t/documents.t") . '/run';
 my $nginx = $ENV{TEST_NGINX_BINARY} // 'nginx';
-my $module = $ENV{TEST_NGINX_LOAD_MODULES};
+my $module = $ENV{TEST_NGINX_LOAD_MODULES};     # none in a static build
 
 make_path("$dir/logs", "$dir/build");
 certificate('good');
@@ -164,7 +164,8 @@ sub check {
     my $all = join '', values %text;
 
     my $conf = '';
-    $conf .= "load_module $module;\n" unless $all =~ /^\s*load_module /m;
+    $conf .= "load_module $module;\n"
+        if $module && $all !~ /^\s*load_module /m;
     $conf .= "error_log $dir/logs/error.log;\n" unless $all =~ /^error_log /m;
     $conf .= "pid $dir/nginx.pid;\n" unless $all =~ /^pid /m;
     $conf .= "$text{main}\n";
@@ -197,7 +198,7 @@ sub check {
 sub adapted {
     my $text = shift;
 
-    $text =~ s{(\bload_module\s+)[^;]+;}{$1$module;}g;
+    $text =~ s{\bload_module\s+[^;]+;}{$module ? "load_module $module;" : ''}ge;
     $text =~ s{(\bssl_certificate\s+)[^;]+;}
               {$1$build/certificates/good.crt;}g;
     $text =~ s{(\bssl_certificate_key\s+)[^;]+;}
