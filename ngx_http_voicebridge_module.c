@@ -247,6 +247,13 @@ static ngx_command_t  ngx_http_voicebridge_commands[] = {
       0,
       NULL },
 
+    { ngx_string("voicebridge_max_agent_calls"),
+      NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_voicebridge_loc_conf_t, max_agent_calls),
+      NULL },
+
     { ngx_string("voicebridge_idempotency"),
       NGX_HTTP_VOICEBRIDGE_ANYWHERE|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,

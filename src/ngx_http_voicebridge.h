@@ -60,6 +60,7 @@ typedef struct {
     unsigned                    sessions:1;    /* some location keeps answers
                                                   by session_id */
     unsigned                    talks:1;   /* some location shows who speaks */
+    unsigned                    holds:1;   /* some location counts calls */
     unsigned                    production:1;  /* ENVIRONMENT=production */
     unsigned                    resolver_done:1;
     ngx_str_t                   host;      /* the environment's HOST */
@@ -151,6 +152,7 @@ typedef struct {
     ngx_flag_t                  api_keys_off;  /* voicebridge_api_keys off */
 
     ngx_array_t                *deny;          /* of complex values * */
+    ngx_int_t                   max_agent_calls;   /* at a time, 0: any */
     ngx_uint_t                  idempotency;   /* what is the key */
     time_t                      idempotency_lifetime;
 

@@ -32,6 +32,13 @@ ngx_http_voicebridge_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    if (vmcf->holds && vmcf->zone == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"voicebridge_max_agent_calls\" needs "
+                      "\"voicebridge_zone\"");
+        return NGX_ERROR;
+    }
+
     if (vmcf->streams && vmcf->zone == NULL) {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "no \"voicebridge_zone\": the token of a call is good "

@@ -8,6 +8,7 @@
 
 #include <ngx_http_voicebridge_handler.h>
 #include <ngx_http_voicebridge_fetch.h>
+#include <ngx_http_voicebridge_hold.h>
 #include <ngx_http_voicebridge_idempotency.h>
 
 #include <vb_api_request.h>
@@ -34,6 +35,7 @@ typedef struct {
     vb_api_request_t                    request;
     vb_twilio_call_t                    call;
     ngx_http_voicebridge_account_t      account;
+    ngx_http_voicebridge_hold_t         hold;
     ngx_http_voicebridge_once_t         once;
     ngx_http_voicebridge_kept_t         kept;      /* of the first one's
                                                       answer */
@@ -100,9 +102,21 @@ void ngx_http_voicebridge_outbound_remember(ngx_http_voicebridge_once_t *once,
     ngx_http_voicebridge_result_t *result, ngx_str_t *session_id,
     ngx_str_t *body);
 
+/* the same with a Retry-After: NGX_ERROR or status */
+ngx_int_t ngx_http_voicebridge_outbound_later(ngx_http_request_t *r,
+    ngx_uint_t status, char *seconds);
+
 /* answers as the first was; returns what to finalize with */
 ngx_int_t ngx_http_voicebridge_outbound_repeat(ngx_http_request_t *r,
     ngx_http_voicebridge_order_t *order);
+
+
+/*
+ * _outbound_hold.c: holds one call more of the agent, where their number is
+ * limited: NGX_OK, NGX_ERROR, or the status to answer with and a detail.
+ */
+ngx_int_t ngx_http_voicebridge_outbound_hold(ngx_http_request_t *r,
+    ngx_http_voicebridge_order_t *order, ngx_str_t *detail);
 
 
 /* _options.c: fills order->call, but for what place() does */

@@ -205,17 +205,25 @@ ngx_http_voicebridge_outbound_order(ngx_http_request_t *r,
         return rc;
     }
 
-    rc = ngx_http_voicebridge_outbound_reserve(r, order, detail);
+    rc = ngx_http_voicebridge_outbound_hold(r, order, detail);
 
     if (rc != NGX_OK) {
         return rc;
     }
 
-    rc = ngx_http_voicebridge_outbound_place(r, order);
+    rc = ngx_http_voicebridge_outbound_reserve(r, order, detail);
 
-    if (rc != NGX_OK && order->once.zone) {
-        ngx_http_voicebridge_idempotency_forget(order->once.zone,
-                                                &order->once.id);
+    if (rc == NGX_OK) {
+        rc = ngx_http_voicebridge_outbound_place(r, order);
+
+        if (rc != NGX_OK && order->once.zone) {
+            ngx_http_voicebridge_idempotency_forget(order->once.zone,
+                                                    &order->once.id);
+        }
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_voicebridge_hold_release(&order->hold);
     }
 
     return rc;

@@ -30,8 +30,6 @@ static ngx_int_t ngx_http_voicebridge_once_part(EVP_MD_CTX *md,
     ngx_str_t *part);
 static ngx_int_t ngx_http_voicebridge_once_piece(void *data,
     const u_char *piece, size_t len);
-static ngx_int_t ngx_http_voicebridge_once_later(ngx_http_request_t *r,
-    ngx_uint_t status, char *seconds);
 
 
 ngx_int_t
@@ -79,7 +77,7 @@ ngx_http_voicebridge_outbound_first(ngx_http_request_t *r,
 
     case NGX_AGAIN:
         ngx_str_set(detail, "A request with this Idempotency-Key is under way");
-        return ngx_http_voicebridge_once_later(r, NGX_HTTP_CONFLICT, "1");
+        return ngx_http_voicebridge_outbound_later(r, NGX_HTTP_CONFLICT, "1");
 
     case NGX_ABORT:
         ngx_str_set(detail, "This Idempotency-Key was used with another body");
@@ -115,7 +113,7 @@ ngx_http_voicebridge_outbound_reserve(ngx_http_request_t *r,
 
     case NGX_AGAIN:
         ngx_str_set(detail, "A request with this Idempotency-Key is under way");
-        return ngx_http_voicebridge_once_later(r, NGX_HTTP_CONFLICT, "1");
+        return ngx_http_voicebridge_outbound_later(r, NGX_HTTP_CONFLICT, "1");
 
     default:
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
@@ -126,7 +124,7 @@ ngx_http_voicebridge_outbound_reserve(ngx_http_request_t *r,
 
         ngx_str_set(detail, "There is no room for another Idempotency-Key at "
                             "the moment; no call was placed");
-        return ngx_http_voicebridge_once_later(r,
+        return ngx_http_voicebridge_outbound_later(r,
                                        NGX_HTTP_SERVICE_UNAVAILABLE, "60");
     }
 }
@@ -421,8 +419,8 @@ ngx_http_voicebridge_once_piece(void *data, const u_char *piece, size_t len)
 }
 
 
-static ngx_int_t
-ngx_http_voicebridge_once_later(ngx_http_request_t *r, ngx_uint_t status,
+ngx_int_t
+ngx_http_voicebridge_outbound_later(ngx_http_request_t *r, ngx_uint_t status,
     char *seconds)
 {
     ngx_str_t  value;

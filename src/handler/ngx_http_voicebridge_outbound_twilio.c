@@ -18,6 +18,7 @@ typedef struct {
     ngx_pool_cleanup_t           *cleanup;     /* of the request, sets it to
                                                   NULL */
     ngx_http_voicebridge_once_t   once;
+    ngx_http_voicebridge_hold_t   hold;
     ngx_str_t                     to;          /* these for an answer */
     ngx_str_t                     session_id;
     ngx_str_t                     masked;      /* and these for the log */
@@ -30,9 +31,9 @@ typedef struct {
 static ngx_int_t ngx_http_voicebridge_outbound_fetch(ngx_http_request_t *r,
     ngx_http_voicebridge_fetch_t *f, vb_twilio_call_t *call,
     ngx_http_voicebridge_account_t *account);
-static ngx_pool_cleanup_t *ngx_http_voicebridge_outbound_hold(
+static ngx_pool_cleanup_t *ngx_http_voicebridge_outbound_attach(
     ngx_http_request_t *r, ngx_http_voicebridge_fetch_t *f,
-    ngx_http_voicebridge_once_t *once);
+    ngx_http_voicebridge_order_t *order);
 static void ngx_http_voicebridge_outbound_detach(void *data);
 static void ngx_http_voicebridge_outbound_done(
     ngx_http_voicebridge_fetch_t *f);
@@ -93,7 +94,7 @@ ngx_http_voicebridge_outbound_place(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    cln = ngx_http_voicebridge_outbound_hold(r, f, &order->once);
+    cln = ngx_http_voicebridge_outbound_attach(r, f, order);
     if (cln == NULL) {
         ngx_destroy_pool(f->pool);
         return NGX_ERROR;
@@ -151,8 +152,8 @@ ngx_http_voicebridge_outbound_fetch(ngx_http_request_t *r,
 /* what is needed when the answer comes, with or without the request */
 
 static ngx_pool_cleanup_t *
-ngx_http_voicebridge_outbound_hold(ngx_http_request_t *r,
-    ngx_http_voicebridge_fetch_t *f, ngx_http_voicebridge_once_t *once)
+ngx_http_voicebridge_outbound_attach(ngx_http_request_t *r,
+    ngx_http_voicebridge_fetch_t *f, ngx_http_voicebridge_order_t *order)
 {
     ngx_pool_cleanup_t                *cln;
     ngx_http_voicebridge_ctx_t        *ctx;
@@ -194,7 +195,8 @@ ngx_http_voicebridge_outbound_hold(ngx_http_request_t *r,
 
     o->request = r;
     o->cleanup = cln;
-    o->once = *once;
+    o->once = order->once;
+    o->hold = order->hold;
     o->zone = vmcf->zone;
 
     ngx_http_voicebridge_record_of(ctx, &o->record);
@@ -229,6 +231,7 @@ ngx_http_voicebridge_outbound_done(ngx_http_voicebridge_fetch_t *f)
 
     ngx_http_voicebridge_outbound_result(f, &result);
     ngx_http_voicebridge_outbound_tell(f, o, &result);
+    ngx_http_voicebridge_hold_release(&o->hold);
 
     /* what cannot be kept is not said the first time */
 

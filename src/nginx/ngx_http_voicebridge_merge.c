@@ -97,6 +97,7 @@ ngx_http_voicebridge_create_loc_conf(ngx_conf_t *cf)
     conf->upstream.pass_headers = NGX_CONF_UNSET_PTR;
 
     conf->elevenlabs_auth = NGX_CONF_UNSET_UINT;
+    conf->max_agent_calls = NGX_CONF_UNSET;
     conf->idempotency = NGX_CONF_UNSET_UINT;
     conf->idempotency_lifetime = NGX_CONF_UNSET;
     conf->ring_timeout = NGX_CONF_UNSET;
@@ -305,6 +306,7 @@ ngx_http_voicebridge_merge_limits(ngx_http_voicebridge_loc_conf_t *prev,
                          VB_JSON_DEPTH);
     ngx_conf_merge_size_value(conf->uplink_frame, prev->uplink_frame, 0);
 
+    ngx_conf_merge_value(conf->max_agent_calls, prev->max_agent_calls, 0);
     ngx_conf_merge_uint_value(conf->idempotency, prev->idempotency,
                               NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_HEADER);
     ngx_conf_merge_sec_value(conf->idempotency_lifetime,
@@ -418,6 +420,7 @@ ngx_http_voicebridge_merge_needs(ngx_http_voicebridge_main_conf_t *vmcf,
     vmcf->talks |= location->talks;
 
     if (location->keys) {
+        vmcf->holds |= conf->max_agent_calls != 0;
         vmcf->keeps |=
                    conf->idempotency != NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_OFF;
         vmcf->sessions |=

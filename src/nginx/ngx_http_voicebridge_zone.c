@@ -40,6 +40,8 @@ typedef struct {
 typedef struct {
     ngx_http_voicebridge_stats_sh_t  *stats;
 
+    ngx_http_voicebridge_holds_t     *holds;       /* NULL: nobody counts */
+
     /* NULL where no calls are placed, or no dashboard is, or there was no room
      * for it */
     ngx_http_voicebridge_idempotency_sh_t  *idempotency;
@@ -66,6 +68,8 @@ static ngx_int_t ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_int_t ngx_http_voicebridge_zone_create(ngx_slab_pool_t *shpool,
     ngx_http_voicebridge_zone_sh_t *sh);
+static ngx_int_t ngx_http_voicebridge_zone_add_holds(
+    ngx_shm_zone_t *shm_zone);
 static void ngx_http_voicebridge_zone_add_idempotency(
     ngx_shm_zone_t *shm_zone);
 static void ngx_http_voicebridge_zone_add_talk(ngx_shm_zone_t *shm_zone);
@@ -155,6 +159,10 @@ ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         ctx->sh = octx->sh;
         ctx->shpool = octx->shpool;
 
+        if (ngx_http_voicebridge_zone_add_holds(shm_zone) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
         ngx_http_voicebridge_zone_add_idempotency(shm_zone);
         ngx_http_voicebridge_zone_add_talk(shm_zone);
 
@@ -198,10 +206,42 @@ ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
+    if (ngx_http_voicebridge_zone_add_holds(shm_zone) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_http_voicebridge_zone_add_idempotency(shm_zone);
     ngx_http_voicebridge_zone_add_talk(shm_zone);
 
     return NGX_OK;
+}
+
+
+/* with the first configuration that counts an agent's calls */
+
+static ngx_int_t
+ngx_http_voicebridge_zone_add_holds(ngx_shm_zone_t *shm_zone)
+{
+    ngx_http_voicebridge_zone_ctx_t  *ctx;
+
+    ctx = shm_zone->data;
+
+    if (!ctx->vmcf->holds || ctx->sh->holds) {
+        return NGX_OK;
+    }
+
+    ctx->sh->holds = ngx_slab_calloc(ctx->shpool,
+                                     sizeof(ngx_http_voicebridge_holds_t));
+    if (ctx->sh->holds) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                  "voicebridge_zone \"%V\" is too small for "
+                  "\"voicebridge_max_agent_calls\", make it larger",
+                  &shm_zone->shm.name);
+
+    return NGX_ERROR;
 }
 
 
@@ -298,6 +338,17 @@ ngx_http_voicebridge_zone_idempotency(ngx_shm_zone_t *zone)
     ctx = zone->data;
 
     return ctx->sh->idempotency;
+}
+
+
+ngx_http_voicebridge_holds_t *
+ngx_http_voicebridge_zone_holds(ngx_shm_zone_t *zone)
+{
+    ngx_http_voicebridge_zone_ctx_t  *ctx;
+
+    ctx = zone->data;
+
+    return ctx->sh->holds;
 }
 
 

@@ -10,6 +10,7 @@
 
 
 #include <ngx_http_voicebridge.h>
+#include <ngx_http_voicebridge_hold.h>
 #include <ngx_http_voicebridge_idempotency.h>
 #include <ngx_http_voicebridge_stats.h>
 #include <ngx_http_voicebridge_talk.h>
@@ -58,6 +59,10 @@ ngx_http_voicebridge_stats_sh_t *ngx_http_voicebridge_zone_stats(
 
 /* the table of kept answers; NULL where there is none */
 ngx_http_voicebridge_idempotency_sh_t *ngx_http_voicebridge_zone_idempotency(
+    ngx_shm_zone_t *zone);
+
+/* calls that are asked for; NULL where no location counts them */
+ngx_http_voicebridge_holds_t *ngx_http_voicebridge_zone_holds(
     ngx_shm_zone_t *zone);
 
 /* the root of who speaks and what is said; NULL where there is none */
