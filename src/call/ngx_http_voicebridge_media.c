@@ -47,6 +47,10 @@ ngx_http_voicebridge_media_uplink(ngx_http_voicebridge_call_t *call,
         return NGX_DECLINED;
     }
 
+    if (len == 0) {
+        return NGX_OK;
+    }
+
     call->caller_bytes += len;
 
     ngx_http_voicebridge_speech_caller(call, base64->data, len);
