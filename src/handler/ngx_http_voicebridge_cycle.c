@@ -9,6 +9,7 @@
 #include <ngx_http_voicebridge_fetch.h>
 #include <ngx_http_voicebridge_leg.h>
 #include <ngx_http_voicebridge_notify.h>
+#include <ngx_http_voicebridge_talk.h>
 #include <ngx_http_voicebridge_zone.h>
 
 
@@ -77,6 +78,7 @@ ngx_http_voicebridge_init_process(ngx_cycle_t *cycle)
         /* this process may be in the place of one that died */
 
         ngx_http_voicebridge_stats_reap(vmcf->zone, 1);
+        ngx_http_voicebridge_talk_init_process(vmcf->zone);
     }
 
     if (ngx_http_voicebridge_fetch_init_process(cycle) != NGX_OK) {

@@ -4,7 +4,8 @@
  *
  * What is said is nobody's business but the operator's: it is wiped when it
  * goes, and goes two minutes after the call, by a worker's timer or with the
- * next look at any call.
+ * next look at any call.  A worker that exits waits for nothing: those that
+ * come after it see to what it leaves, and to the calls it still has.
  */
 
 
@@ -24,7 +25,11 @@ static ngx_http_voicebridge_span_t *ngx_http_voicebridge_talk_open(
 static void ngx_http_voicebridge_talk_retire(
     ngx_http_voicebridge_talk_sh_t *sh,
     ngx_http_voicebridge_talk_place_t *place, uint32_t end);
-static void ngx_http_voicebridge_talk_wait(void);
+static time_t ngx_http_voicebridge_talk_left(
+    ngx_http_voicebridge_talk_place_t *place);
+static void ngx_http_voicebridge_talk_look(ngx_shm_zone_t *zone,
+    ngx_uint_t own);
+static void ngx_http_voicebridge_talk_wait(time_t seconds);
 static void ngx_http_voicebridge_talk_timer(ngx_event_t *ev);
 
 
@@ -71,8 +76,6 @@ ngx_http_voicebridge_talk_begin(ngx_http_voicebridge_talk_t *talk,
     ngx_http_voicebridge_talk_sh_t     *sh;
     ngx_http_voicebridge_talk_place_t  *place;
 
-    static ngx_uint_t                   begun;
-
     sh = ngx_http_voicebridge_zone_talk(zone);
 
     if (sh == NULL) {
@@ -81,8 +84,7 @@ ngx_http_voicebridge_talk_begin(ngx_http_voicebridge_talk_t *talk,
 
     ngx_http_voicebridge_zone_lock(zone);
 
-    (void) ngx_http_voicebridge_talk_sweep(sh, !begun);
-    begun = 1;
+    (void) ngx_http_voicebridge_talk_sweep(sh, 0);
 
     place = ngx_http_voicebridge_talk_free(sh);
 
@@ -222,7 +224,7 @@ ngx_http_voicebridge_talk_end(ngx_http_voicebridge_talk_t *talk, uint32_t end)
 
     talk->place = NULL;
 
-    ngx_http_voicebridge_talk_wait();
+    ngx_http_voicebridge_talk_wait(NGX_HTTP_VOICEBRIDGE_TALK_KEEP);
 }
 
 
@@ -361,12 +363,13 @@ ngx_http_voicebridge_talk_retire(ngx_http_voicebridge_talk_sh_t *sh,
 }
 
 
-ngx_uint_t
+time_t
 ngx_http_voicebridge_talk_sweep(ngx_http_voicebridge_talk_sh_t *sh,
     ngx_uint_t own)
 {
+    time_t                              left, next;
     ngx_pid_t                           alive, pid;
-    ngx_uint_t                          i, left;
+    ngx_uint_t                          i;
     ngx_http_voicebridge_talk_place_t  *place;
 
     static time_t                       last;
@@ -377,7 +380,7 @@ ngx_http_voicebridge_talk_sweep(ngx_http_voicebridge_talk_sh_t *sh,
 
     last = ngx_time();
     alive = own ? 0 : ngx_pid;
-    left = 0;
+    next = 0;
 
     for (i = 0; i < sh->n; i++) {
         place = &sh->place[i];
@@ -398,28 +401,83 @@ ngx_http_voicebridge_talk_sweep(ngx_http_voicebridge_talk_sh_t *sh,
             }
         }
 
-        if (place->owner || place->len == 0) {
-            continue;
-        }
+        left = ngx_http_voicebridge_talk_left(place);
 
-        if (place->ended == 0
-            || ngx_time() - place->ended >= NGX_HTTP_VOICEBRIDGE_TALK_KEEP)
-        {
+        if (left == 0) {
             ngx_http_voicebridge_talk_wipe(sh, place);
 
-        } else {
-            left++;
+        } else if (left > 0 && (next == 0 || left < next)) {
+            next = left;
         }
     }
 
-    return left;
+    return next;
+}
+
+
+/* seconds until a place has to be looked at; 0: to be wiped; -1: need not */
+
+static time_t
+ngx_http_voicebridge_talk_left(ngx_http_voicebridge_talk_place_t *place)
+{
+    time_t  left;
+
+    if (place->owner) {
+
+        /* of a worker that may exit, and not see to it: often enough to be
+         * there in time when it ends right after this */
+
+        return (ngx_pid_t) place->owner == ngx_pid
+               ? -1 : NGX_HTTP_VOICEBRIDGE_TALK_KEEP / 2;
+    }
+
+    if (place->len == 0) {
+        return -1;
+    }
+
+    left = place->ended + NGX_HTTP_VOICEBRIDGE_TALK_KEEP - ngx_time();
+
+    return (place->ended && left > 0) ? left : 0;
+}
+
+
+void
+ngx_http_voicebridge_talk_init_process(ngx_shm_zone_t *zone)
+{
+    ngx_http_voicebridge_talk_look(zone, 1);
 }
 
 
 /* wipes what is left when its time has come, whether anybody looks or not */
 
 static void
-ngx_http_voicebridge_talk_wait(void)
+ngx_http_voicebridge_talk_look(ngx_shm_zone_t *zone, ngx_uint_t own)
+{
+    time_t                           next;
+    ngx_http_voicebridge_talk_sh_t  *sh;
+
+    sh = ngx_http_voicebridge_zone_talk(zone);
+
+    if (sh == NULL) {
+        return;
+    }
+
+    ngx_http_voicebridge_zone_lock(zone);
+
+    next = ngx_http_voicebridge_talk_sweep(sh, own);
+
+    ngx_http_voicebridge_zone_unlock(zone);
+
+    if (next) {
+        ngx_http_voicebridge_talk_wait(next);
+    }
+}
+
+
+/* nothing that is there has to be wiped later than what is added */
+
+static void
+ngx_http_voicebridge_talk_wait(time_t seconds)
 {
     ngx_event_t  *ev;
 
@@ -436,37 +494,19 @@ ngx_http_voicebridge_talk_wait(void)
     ev->log = ngx_cycle->log;
     ev->cancelable = 1;
 
-    ngx_add_timer(ev, (NGX_HTTP_VOICEBRIDGE_TALK_KEEP + 1) * 1000);
+    ngx_add_timer(ev, (ngx_msec_t) seconds * 1000);
 }
 
 
 static void
 ngx_http_voicebridge_talk_timer(ngx_event_t *ev)
 {
-    ngx_uint_t                         left;
-    ngx_http_voicebridge_talk_sh_t    *sh;
     ngx_http_voicebridge_main_conf_t  *vmcf;
 
     vmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
                                                ngx_http_voicebridge_module);
 
-    if (vmcf == NULL || vmcf->zone == NULL) {
-        return;
-    }
-
-    sh = ngx_http_voicebridge_zone_talk(vmcf->zone);
-
-    if (sh == NULL) {
-        return;
-    }
-
-    ngx_http_voicebridge_zone_lock(vmcf->zone);
-
-    left = ngx_http_voicebridge_talk_sweep(sh, 0);
-
-    ngx_http_voicebridge_zone_unlock(vmcf->zone);
-
-    if (left) {
-        ngx_http_voicebridge_talk_wait();
+    if (vmcf && vmcf->zone) {
+        ngx_http_voicebridge_talk_look(vmcf->zone, 0);
     }
 }

@@ -137,12 +137,16 @@ void ngx_http_voicebridge_talk_end(ngx_http_voicebridge_talk_t *talk,
     uint32_t end);
 
 
+/* a worker begins: it sees to what those before it have left */
+void ngx_http_voicebridge_talk_init_process(ngx_shm_zone_t *zone);
+
 /*
  * With the lock held: ends the calls of processes that are no more, own: also
  * those of one before this one that had its pid; wipes texts of which the time
- * is over.  0: there is nothing to wipe later.
+ * is over.  In how many seconds that is to be done again; 0: there is nothing
+ * to wipe later.
  */
-ngx_uint_t ngx_http_voicebridge_talk_sweep(ngx_http_voicebridge_talk_sh_t *sh,
+time_t ngx_http_voicebridge_talk_sweep(ngx_http_voicebridge_talk_sh_t *sh,
     ngx_uint_t own);
 
 
