@@ -499,6 +499,28 @@ qr/exited on signal 9/
 
 
 
+=== a zone that is too small
+--- http_config
+    voicebridge_zone voicebridge:32k;
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+
+    location = /twilio/outbound-call {
+        voicebridge_outbound_call;
+    }
+--- twilio
+    return {};
+--- test
+    like log_has(qr/\[error\].*voicebridge_zone "voicebridge" has no room/),
+         qr/"Idempotency-Key", which are all refused: make it larger/,
+         'is told when nginx starts';
+
+    is place('key-1')->{status}, 503, 'no key can be kept';
+    is place(undef)->{status}, 200, 'without one all is well';
+    is asked(), 1, 'one call';
+
+
+
 === without a zone
 --- config
     $TEST_NGINX_VOICEBRIDGE

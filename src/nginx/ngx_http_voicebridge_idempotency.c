@@ -46,6 +46,9 @@ struct ngx_http_voicebridge_idempotency_sh_s {
 };
 
 
+static ngx_int_t ngx_http_voicebridge_idempotency_known(
+    ngx_http_voicebridge_place_t *p, ngx_http_voicebridge_idempotency_t *id,
+    ngx_pool_t *pool, ngx_http_voicebridge_kept_t *kept);
 static ngx_http_voicebridge_place_t *ngx_http_voicebridge_idempotency_place(
     ngx_http_voicebridge_idempotency_sh_t *sh, u_char *key,
     ngx_http_voicebridge_place_t **free);
@@ -84,7 +87,6 @@ ngx_http_voicebridge_idempotency_find(ngx_shm_zone_t *zone,
     ngx_http_voicebridge_idempotency_t *id, ngx_pool_t *pool,
     ngx_http_voicebridge_kept_t *kept)
 {
-    uint32_t                                answer;
     ngx_int_t                               rc;
     ngx_http_voicebridge_place_t           *p;
     ngx_http_voicebridge_idempotency_sh_t  *sh;
@@ -98,16 +100,26 @@ ngx_http_voicebridge_idempotency_find(ngx_shm_zone_t *zone,
 
     p = ngx_http_voicebridge_idempotency_place(sh, id->key, NULL);
 
-    if (p == NULL) {
-        rc = NGX_DECLINED;
-        goto done;
-    }
+    rc = p ? ngx_http_voicebridge_idempotency_known(p, id, pool, kept)
+           : NGX_DECLINED;
+
+    ngx_http_voicebridge_zone_unlock(zone);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_idempotency_known(ngx_http_voicebridge_place_t *p,
+    ngx_http_voicebridge_idempotency_t *id, ngx_pool_t *pool,
+    ngx_http_voicebridge_kept_t *kept)
+{
+    uint32_t  answer;
 
     if (ngx_memcmp(p->body, id->body, NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_HASH)
         != 0)
     {
-        rc = NGX_ABORT;
-        goto done;
+        return NGX_ABORT;
     }
 
     if (p->answer == 0) {
@@ -115,8 +127,7 @@ ngx_http_voicebridge_idempotency_find(ngx_shm_zone_t *zone,
         if ((time_t) p->until >= ngx_time()
             && (kill((ngx_pid_t) p->pid, 0) == 0 || ngx_errno != ESRCH))
         {
-            rc = NGX_AGAIN;
-            goto done;
+            return NGX_AGAIN;
         }
 
         /* from now on, whatever comes of it */
@@ -124,7 +135,6 @@ ngx_http_voicebridge_idempotency_find(ngx_shm_zone_t *zone,
         p->answer = NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_UNKNOWN;
     }
 
-    rc = NGX_OK;
     answer = p->answer;
 
     kept->status = ngx_http_voicebridge_answer_status(answer);
@@ -135,18 +145,13 @@ ngx_http_voicebridge_idempotency_find(ngx_shm_zone_t *zone,
         kept->text.data = ngx_pnalloc(pool, kept->text.len);
 
         if (kept->text.data == NULL) {
-            rc = NGX_ERROR;
-            goto done;
+            return NGX_ERROR;
         }
 
         ngx_memcpy(kept->text.data, p->text, kept->text.len);
     }
 
-done:
-
-    ngx_http_voicebridge_zone_unlock(zone);
-
-    return rc;
+    return NGX_OK;
 }
 
 

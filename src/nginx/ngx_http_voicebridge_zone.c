@@ -254,10 +254,18 @@ ngx_http_voicebridge_zone_add_idempotency(ngx_shm_zone_t *shm_zone)
 
     ctx = shm_zone->data;
 
-    if (ctx->vmcf->keeps && ctx->sh->idempotency == NULL) {
-        ctx->sh->idempotency = ngx_http_voicebridge_idempotency_create(
-                                     ctx->shpool,
+    if (!ctx->vmcf->keeps || ctx->sh->idempotency) {
+        return;
+    }
+
+    ctx->sh->idempotency = ngx_http_voicebridge_idempotency_create(ctx->shpool,
                                      ctx->shpool->pfree * ngx_pagesize / 2);
+
+    if (ctx->sh->idempotency == NULL) {
+        ngx_log_error(NGX_LOG_ERR, shm_zone->shm.log, 0,
+                      "voicebridge_zone \"%V\" has no room for the answers to "
+                      "requests with an \"Idempotency-Key\", which are all "
+                      "refused: make it larger", &shm_zone->shm.name);
     }
 }
 
