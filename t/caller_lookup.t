@@ -3,6 +3,7 @@
 
 use Voicebridge::Test;
 use Voicebridge::HTTP qw( base http );
+use Voicebridge::Metrics qw( metrics );
 use Voicebridge::WebSocket qw( json );
 
 use Time::HiRes qw( time );
@@ -161,7 +162,11 @@ __DATA__
 
 
 === when it does not know, and the call goes on
+--- http_config
+    voicebridge_zone voicebridge:1m;
 --- config
+    location = /metrics { voicebridge_metrics; }
+
     $TEST_NGINX_VOICEBRIDGE
     voicebridge_agent agent_1;
     voicebridge_user_id "user $voicebridge_from_masked";
@@ -231,6 +236,14 @@ __DATA__
              qr/could not be looked up/, "$path: the log says so";
         log_has(qr/$why{$path}.*; it goes on without/);
     }
+
+    my $m = metrics();
+    my %count = ('4xx' => 1, '5xx' => 1, timeout => 2, closed => 1,
+                 connect => 1, invalid => 8, other => 2);
+
+    is $m->{"voicebridge_request_failures_total{service=\"caller_lookup\","
+            . "kind=\"$_\"}"}, $count{$_}, "counted as $_"
+        for sort keys %count;
 
     my %parameters = parameters(incoming('/ask/good'));
 

@@ -7,6 +7,7 @@
 
 #include <ngx_http_voicebridge_incoming.h>
 #include <ngx_http_voicebridge_fetch.h>
+#include <ngx_http_voicebridge_stats.h>
 
 #include <vb_agent_lookup.h>
 
@@ -23,6 +24,7 @@ static ngx_int_t ngx_http_voicebridge_caller_fetch(ngx_http_request_t *r,
     ngx_http_voicebridge_fetch_t *f, ngx_str_t *url);
 static ngx_int_t ngx_http_voicebridge_caller_headers(ngx_http_request_t *r,
     ngx_http_voicebridge_fetch_t *f);
+static ngx_uint_t ngx_http_voicebridge_caller_printable(ngx_str_t *value);
 static ngx_int_t ngx_http_voicebridge_caller_body(ngx_http_request_t *r,
     ngx_http_voicebridge_fetch_t *f);
 static ngx_pool_cleanup_t *ngx_http_voicebridge_caller_hold(
@@ -32,7 +34,7 @@ static void ngx_http_voicebridge_caller_done(ngx_http_voicebridge_fetch_t *f);
 static ngx_int_t ngx_http_voicebridge_caller_found(ngx_http_request_t *r,
     ngx_http_voicebridge_fetch_t *f);
 static ngx_int_t ngx_http_voicebridge_caller_failed(ngx_http_request_t *r,
-    const char *why);
+    const char *kind, const char *why);
 
 
 ngx_int_t
@@ -54,10 +56,10 @@ ngx_http_voicebridge_caller_lookup(ngx_http_request_t *r)
     }
 
     if (!ngx_http_voicebridge_is_url(&url)) {
-        return ngx_http_voicebridge_caller_failed(r, "its URL does not begin "
-                                                  "with \"http://\" or "
-                                                  "\"https://\", or has "
-                                                  "spaces");
+        return ngx_http_voicebridge_caller_failed(r, "other",
+                                       "its URL does not begin with "
+                                       "\"http://\" or \"https://\", or has "
+                                       "spaces");
     }
 
     f = ngx_http_voicebridge_fetch_create();
@@ -80,7 +82,8 @@ ngx_http_voicebridge_caller_lookup(ngx_http_request_t *r)
 
     if (ngx_http_voicebridge_fetch_start(f) != NGX_OK) {
         cln->handler = NULL;
-        return ngx_http_voicebridge_caller_failed(r, "it cannot be asked");
+        return ngx_http_voicebridge_caller_failed(r, "other",
+                                                  "it cannot be asked");
     }
 
     return NGX_AGAIN;
@@ -120,7 +123,7 @@ ngx_http_voicebridge_caller_headers(ngx_http_request_t *r,
     ngx_http_voicebridge_fetch_t *f)
 {
     u_char                              *p;
-    size_t                               len, k;
+    size_t                               len;
     ngx_str_t                           *value;
     ngx_uint_t                           i, n;
     ngx_http_voicebridge_header_conf_t  *header;
@@ -154,13 +157,11 @@ ngx_http_voicebridge_caller_headers(ngx_http_request_t *r,
             return NGX_ERROR;
         }
 
-        for (k = 0; k < value[i].len; k++) {
-            if (value[i].data[k] < ' ' || value[i].data[k] == 0x7f) {
-                ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                              "\"voicebridge_caller_lookup_header %V\" has a "
-                              "control character", &header[i].name);
-                return NGX_ERROR;
-            }
+        if (!ngx_http_voicebridge_caller_printable(&value[i])) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "\"voicebridge_caller_lookup_header %V\" has a "
+                          "control character", &header[i].name);
+            return NGX_ERROR;
         }
 
         len += sizeof("\n: ") - 1 + header[i].name.len + value[i].len;
@@ -184,6 +185,21 @@ ngx_http_voicebridge_caller_headers(ngx_http_request_t *r,
     f->header.len = p - f->header.data;
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_voicebridge_caller_printable(ngx_str_t *value)
+{
+    size_t  i;
+
+    for (i = 0; i < value->len; i++) {
+        if (value->data[i] < ' ' || value->data[i] == 0x7f) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -278,16 +294,17 @@ ngx_http_voicebridge_caller_done(ngx_http_voicebridge_fetch_t *f)
     c->log->action = "answering a webhook";
 
     if (f->timed_out) {
-        rc = ngx_http_voicebridge_caller_failed(r, "no answer within "
+        rc = ngx_http_voicebridge_caller_failed(r, "timeout",
+                                        "no answer within "
                                         "voicebridge_caller_lookup_timeout");
 
     } else if (f->status == 0) {
-        rc = ngx_http_voicebridge_caller_failed(r, f->error);
+        rc = ngx_http_voicebridge_caller_failed(r, f->failure, f->error);
 
     } else if (f->status != NGX_HTTP_OK) {
         *ngx_sprintf((u_char *) why, "it answered with status %ui", f->status)
                                                                       = '\0';
-        rc = ngx_http_voicebridge_caller_failed(r, why);
+        rc = ngx_http_voicebridge_caller_failed(r, f->failure, why);
 
     } else {
         rc = ngx_http_voicebridge_caller_found(r, f);
@@ -318,26 +335,30 @@ ngx_http_voicebridge_caller_found(ngx_http_request_t *r,
     if (vb_agent_lookup_parse(&found, &f->answer, buf, why, sizeof(why))
         != VB_OK)
     {
-        return ngx_http_voicebridge_caller_failed(r, why);
+        return ngx_http_voicebridge_caller_failed(r, NULL, why);
     }
 
     rc = ngx_http_voicebridge_incoming_answer(r, &found);
 
     if (rc == NGX_DECLINED) {
-        return ngx_http_voicebridge_caller_failed(r, "its answer does not fit "
-                                                  "the call's TwiML, which "
-                                                  "Twilio limits to 64 KiB");
+        return ngx_http_voicebridge_caller_failed(r, NULL,
+                                       "its answer does not fit the call's "
+                                       "TwiML, which Twilio limits to 64 KiB");
     }
 
     return rc;
 }
 
 
+/* kind: the failure of the fetch; NULL: its answer cannot be used */
+
 static ngx_int_t
-ngx_http_voicebridge_caller_failed(ngx_http_request_t *r, const char *why)
+ngx_http_voicebridge_caller_failed(ngx_http_request_t *r, const char *kind,
+    const char *why)
 {
-    ngx_http_voicebridge_ctx_t       *ctx;
-    ngx_http_voicebridge_loc_conf_t  *vlcf;
+    ngx_http_voicebridge_ctx_t        *ctx;
+    ngx_http_voicebridge_loc_conf_t   *vlcf;
+    ngx_http_voicebridge_main_conf_t  *vmcf;
 
     static ngx_str_t    type = ngx_string("text/xml");
     static ngx_str_t    reject = ngx_string("<?xml version=\"1.0\" "
@@ -349,6 +370,11 @@ ngx_http_voicebridge_caller_failed(ngx_http_request_t *r, const char *why)
 
     ctx = ngx_http_voicebridge_ctx(r);
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
+    vmcf = ngx_http_get_module_main_conf(r, ngx_http_voicebridge_module);
+
+    ngx_http_voicebridge_stats_count(vmcf->zone,
+                                     NGX_HTTP_VOICEBRIDGE_STATS_FAILURES,
+                                     "caller_lookup", kind ? kind : "invalid");
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "call %V: the caller could not be looked up: %s; %s",

@@ -66,7 +66,7 @@ static ngx_http_voicebridge_metric_t  ngx_http_voicebridge_counters[] = {
 
     { NGX_HTTP_VOICEBRIDGE_STATS_FAILURES,
       "voicebridge_request_failures_total", { "service", "kind" },
-      "Requests to ElevenLabs and Twilio that failed, each attempt." },
+      "Requests that failed, by whom they were for; each attempt." },
 
     { NGX_HTTP_VOICEBRIDGE_STATS_EVENTS,
       "voicebridge_webhook_events_total", { "result", NULL },
