@@ -4,13 +4,17 @@
 
 #include <ngx_http_voicebridge_webhook.h>
 #include <ngx_http_voicebridge_notify.h>
+#include <ngx_http_voicebridge_stats.h>
 #include <vb_twilio_call.h>
 #include <vb_writer.h>
 
 
 static ngx_uint_t ngx_http_voicebridge_not_answered_status(ngx_str_t *status);
 static void ngx_http_voicebridge_not_answered_write(vb_writer_t *w,
-    ngx_http_voicebridge_ctx_t *ctx, vb_form_field_t *fields, ngx_uint_t n);
+    ngx_http_voicebridge_ctx_t *ctx, ngx_http_voicebridge_record_t *record,
+    vb_form_field_t *fields, ngx_uint_t n);
+static void ngx_http_voicebridge_not_answered_id(vb_writer_t *w,
+    const char *lead, char *id, size_t size);
 static void ngx_http_voicebridge_not_answered_text(vb_writer_t *w,
     const char *lead, ngx_str_t *value);
 
@@ -19,10 +23,13 @@ void
 ngx_http_voicebridge_not_answered(ngx_http_request_t *r,
     ngx_http_voicebridge_ctx_t *ctx, vb_form_field_t *fields, ngx_uint_t n)
 {
-    ngx_str_t                         status, members;
-    vb_writer_t                       w;
-    ngx_http_voicebridge_loc_conf_t  *vlcf;
+    ngx_str_t                          status, members;
+    vb_writer_t                        w;
+    ngx_http_voicebridge_record_t      record;
+    ngx_http_voicebridge_loc_conf_t   *vlcf;
+    ngx_http_voicebridge_main_conf_t  *vmcf;
 
+    vmcf = ngx_http_get_module_main_conf(r, ngx_http_voicebridge_module);
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
 
     status = ngx_http_voicebridge_webhook_field(fields, n, "CallStatus");
@@ -35,8 +42,13 @@ ngx_http_voicebridge_not_answered(ngx_http_request_t *r,
         return;
     }
 
+    ngx_memzero(&record, sizeof(ngx_http_voicebridge_record_t));
+
+    (void) ngx_http_voicebridge_stats_known(vmcf->zone, &ctx->call_sid,
+                                            &record);
+
     vb_writer_init(&w, NULL);
-    ngx_http_voicebridge_not_answered_write(&w, ctx, fields, n);
+    ngx_http_voicebridge_not_answered_write(&w, ctx, &record, fields, n);
 
     members.len = w.len;
 
@@ -46,7 +58,7 @@ ngx_http_voicebridge_not_answered(ngx_http_request_t *r,
     }
 
     vb_writer_init(&w, members.data);
-    ngx_http_voicebridge_not_answered_write(&w, ctx, fields, n);
+    ngx_http_voicebridge_not_answered_write(&w, ctx, &record, fields, n);
 
     ngx_http_voicebridge_notify(vlcf->webhook,
                                 NGX_HTTP_VOICEBRIDGE_EVENT_NOT_ANSWERED,
@@ -64,11 +76,20 @@ ngx_http_voicebridge_not_answered_status(ngx_str_t *status)
 
 static void
 ngx_http_voicebridge_not_answered_write(vb_writer_t *w,
-    ngx_http_voicebridge_ctx_t *ctx, vb_form_field_t *fields, ngx_uint_t n)
+    ngx_http_voicebridge_ctx_t *ctx, ngx_http_voicebridge_record_t *record,
+    vb_form_field_t *fields, ngx_uint_t n)
 {
     ngx_str_t  value;
 
     vb_write_member(w, "\"call\": {\"call_sid\": ", &ctx->call_sid);
+
+    ngx_http_voicebridge_not_answered_id(w, ", \"session_id\": ",
+                                         record->session_id,
+                                         sizeof(record->session_id));
+    ngx_http_voicebridge_not_answered_id(w, ", \"agent_id\": ",
+                                         record->agent_id,
+                                         sizeof(record->agent_id));
+
     vb_write_member(w, ", \"direction\": ", &ctx->direction);
 
     ngx_http_voicebridge_not_answered_text(w, ", \"from\": ", &ctx->from);
@@ -84,6 +105,27 @@ ngx_http_voicebridge_not_answered_write(vb_writer_t *w,
     ngx_http_voicebridge_not_answered_text(w, ", \"error_code\": ", &value);
 
     vb_write_literal(w, "}");
+}
+
+
+/* what a record has no room for is cut in there, and is no id any more */
+
+static void
+ngx_http_voicebridge_not_answered_id(vb_writer_t *w, const char *lead,
+    char *id, size_t size)
+{
+    ngx_str_t  value;
+
+    value.data = (u_char *) id;
+    value.len = ngx_strlen(id);
+
+    /* between characters, of four bytes at most */
+
+    if (value.len + 4 >= size) {
+        value.len = 0;
+    }
+
+    vb_write_member(w, lead, &value);
 }
 
 

@@ -15,6 +15,10 @@
 
 static ngx_http_voicebridge_notifier_t *ngx_http_voicebridge_notify_create(
     ngx_http_voicebridge_main_conf_t *vmcf, ngx_log_t *log);
+static void ngx_http_voicebridge_notify_exiting(
+    ngx_http_voicebridge_notifier_t *w);
+static ngx_uint_t ngx_http_voicebridge_notify_held(
+    ngx_http_voicebridge_notifier_t *w);
 static ngx_msec_t ngx_http_voicebridge_notify_ready(
     ngx_http_voicebridge_notifier_t *w);
 static ngx_msec_int_t ngx_http_voicebridge_notify_wait(
@@ -144,8 +148,10 @@ ngx_http_voicebridge_notify_exit_process(ngx_cycle_t *cycle)
     if (w->memory) {
         ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
                       "worker exits, %ui events for \"voicebridge_webhook\" "
-                      "are lost: \"voicebridge_webhook_spool\" would keep "
-                      "them", w->memory);
+                      "are lost%s", w->memory,
+                      w->root.len ? ""
+                                  : ": \"voicebridge_webhook_spool\" would "
+                                    "keep them");
         ngx_http_voicebridge_notify_count(w, "lost", w->memory);
     }
 
@@ -178,7 +184,6 @@ void
 ngx_http_voicebridge_notify(ngx_http_voicebridge_webhook_t *webhook,
     ngx_uint_t event, ngx_str_t *call_sid, ngx_str_t *members)
 {
-    uint32_t                          key;
     ngx_http_voicebridge_event_t     *e;
     ngx_http_voicebridge_notifier_t  *w;
 
@@ -198,13 +203,10 @@ ngx_http_voicebridge_notify(ngx_http_voicebridge_webhook_t *webhook,
         w = ngx_http_voicebridge_notifier;
     }
 
-    key = ngx_crc32_long(webhook->url.data, webhook->url.len);
-
-    e = ngx_http_voicebridge_event_create(event, w->count++, key, call_sid,
+    e = ngx_http_voicebridge_event_create(event, w->count++, webhook, call_sid,
                                           members);
     if (e) {
-        e->receiver = ngx_http_voicebridge_receiver(&w->receivers, webhook,
-                                                    key);
+        e->receiver = ngx_http_voicebridge_receiver(&w->receivers, webhook);
     }
 
     if (e == NULL || e->receiver == NULL
@@ -214,6 +216,8 @@ ngx_http_voicebridge_notify(ngx_http_voicebridge_webhook_t *webhook,
                       "call %V: an event for \"voicebridge_webhook\" is lost: "
                       "no memory", call_sid);
 
+        ngx_http_voicebridge_notify_count(w, "lost", 1);
+
         if (e) {
             ngx_http_voicebridge_event_free(e);
         }
@@ -222,8 +226,10 @@ ngx_http_voicebridge_notify(ngx_http_voicebridge_webhook_t *webhook,
     }
 
     w->memory++;
+    w->bytes += e->body.len;
 
-    ngx_http_voicebridge_notify_store(w, e);
+    (void) ngx_http_voicebridge_notify_store(w, e);
+
     ngx_http_voicebridge_notify_bound(w);
     ngx_http_voicebridge_notify_count(w, NULL, 0);
     ngx_http_voicebridge_notify_run();
@@ -284,13 +290,18 @@ ngx_http_voicebridge_notify_bound(ngx_http_voicebridge_notifier_t *w)
     for (q = ngx_queue_head(&w->events);
          q != ngx_queue_sentinel(&w->events)
          && (w->n > w->max
-             || w->memory > NGX_HTTP_VOICEBRIDGE_NOTIFY_MEMORY);
+             || w->memory > NGX_HTTP_VOICEBRIDGE_NOTIFY_MEMORY
+             || w->bytes > NGX_HTTP_VOICEBRIDGE_NOTIFY_BYTES);
          q = next)
     {
         next = ngx_queue_next(q);
         e = ngx_queue_data(q, ngx_http_voicebridge_event_t, queue);
 
-        if (e->sending || e->store || (w->n <= w->max && e->spool)) {
+        /* no more than NOTIFY_STORING are on their way */
+
+        if (e->sending || e->store
+            || (e->spool && (w->n <= w->max || w->slow)))
+        {
             continue;
         }
 
@@ -313,15 +324,19 @@ ngx_http_voicebridge_notify_done(ngx_http_voicebridge_event_t *e,
     w = ngx_http_voicebridge_notifier;
     t = e->turns;
 
-    if (e->spool) {
+    if (e->spool == NULL) {
+        w->memory--;
+        w->bytes -= e->body.len;
+
+    } else if (!w->slow) {
+
+        /* on a disk that hangs the file stays, and its event comes again */
+
         ngx_http_voicebridge_spool_remove(e->spool, (char *) e->name);
 
         if (e->spool->files == 0 && !e->spool->own) {
             ngx_http_voicebridge_spool_close(e->spool);
         }
-
-    } else {
-        w->memory--;
     }
 
     ngx_queue_remove(&e->queue);
@@ -399,6 +414,11 @@ ngx_http_voicebridge_notify_run(void)
 
     do {
         w->again = 0;
+
+        if (ngx_exiting) {
+            ngx_http_voicebridge_notify_exiting(w);
+        }
+
         next = ngx_http_voicebridge_notify_ready(w);
     } while (w->again);
 
@@ -413,13 +433,95 @@ ngx_http_voicebridge_notify_run(void)
         ngx_del_timer(&w->timer);
     }
 
-    /* a worker waits for what it alone has; files are for the next one */
-
-    w->timer.cancelable = (w->memory == 0);
+    w->timer.cancelable = !ngx_http_voicebridge_notify_held(w);
 
     if (next != NGX_TIMER_INFINITE) {
         ngx_add_timer(&w->timer, next);
     }
+}
+
+
+/*
+ * In a worker that is to exit what is in memory gets one attempt, which has
+ * to begin within the time that it may take: after that, or when its receiver
+ * has failed, it is lost.
+ */
+
+static void
+ngx_http_voicebridge_notify_exiting(ngx_http_voicebridge_notifier_t *w)
+{
+    ngx_msec_t                        since;
+    ngx_queue_t                      *q, *next;
+    ngx_http_voicebridge_event_t     *e;
+    ngx_http_voicebridge_receiver_t  *r;
+
+    if (!w->exiting) {
+        w->exiting = 1;
+        w->exit = ngx_current_msec;
+    }
+
+    for (q = ngx_queue_head(&w->events);
+         q != ngx_queue_sentinel(&w->events) && w->memory;
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        e = ngx_queue_data(q, ngx_http_voicebridge_event_t, queue);
+        r = e->receiver;
+
+        if (e->spool || e->sending || e->store) {
+            continue;
+        }
+
+        since = (ngx_msec_int_t) (e->made - w->exit) > 0 ? e->made : w->exit;
+
+        if (!r->gone && ngx_current_msec - since < r->webhook.timeout) {
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "call %s: event %s (%s) is given up, since this worker "
+                      "has to exit: %V %s%s", e->sid, e->type, e->id,
+                      &r->webhook.origin,
+                      r->gone ? "does not take events"
+                              : "takes events too slowly",
+                      w->root.len ? "" : "; \"voicebridge_webhook_spool\" "
+                                         "would keep it");
+
+        ngx_http_voicebridge_notify_done(e, "lost");
+    }
+
+    /* what is still to come is tried again */
+
+    for (q = ngx_queue_head(&w->receivers);
+         q != ngx_queue_sentinel(&w->receivers);
+         q = ngx_queue_next(q))
+    {
+        r = ngx_queue_data(q, ngx_http_voicebridge_receiver_t, queue);
+        r->gone = 0;
+    }
+
+    w->again = 0;
+}
+
+
+void
+ngx_http_voicebridge_notify_gone(ngx_http_voicebridge_receiver_t *r)
+{
+    r->gone = 1;
+    ngx_http_voicebridge_notifier->again = 1;
+}
+
+
+/*
+ * Whether a worker that is to exit has to wait: for what it alone has.  Files
+ * are for the next one, and for those on their way the exit of the threads
+ * waits.
+ */
+
+static ngx_uint_t
+ngx_http_voicebridge_notify_held(ngx_http_voicebridge_notifier_t *w)
+{
+    return w->memory > (ngx_exiting ? w->storing : 0);
 }
 
 
@@ -446,7 +548,9 @@ ngx_http_voicebridge_notify_ready(ngx_http_voicebridge_notifier_t *w)
         e = ngx_queue_data(ngx_queue_head(&t->events),
                            ngx_http_voicebridge_event_t, next);
 
-        if (e->sending || e->store || e->receiver == NULL) {
+        if (e->sending || e->store || e->receiver == NULL
+            || (e->spool && w->slow) || e->receiver->gone)
+        {
             continue;
         }
 

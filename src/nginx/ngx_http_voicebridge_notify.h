@@ -28,6 +28,10 @@
 /* the transcript in the event of the end */
 #define NGX_HTTP_VOICEBRIDGE_EVENT_TRANSCRIPT    0x0020
 
+/* digits of a webhook's key: of its URL, and of all that there is besides */
+#define NGX_HTTP_VOICEBRIDGE_WEBHOOK_URL_KEY     32
+#define NGX_HTTP_VOICEBRIDGE_WEBHOOK_KEY         40
+
 
 /* what a location's voicebridge_webhook and its like come to */
 struct ngx_http_voicebridge_webhook_s {
@@ -39,6 +43,9 @@ struct ngx_http_voicebridge_webhook_s {
     time_t                          lifetime;  /* of an event, seconds */
     ngx_flag_t                      ssl_verify;
     ngx_str_t                       trusted_certificate;
+
+    /* hexadecimal, of SHA-256: of the URL, then of how it is reached */
+    u_char                          key[NGX_HTTP_VOICEBRIDGE_WEBHOOK_KEY];
 };
 
 

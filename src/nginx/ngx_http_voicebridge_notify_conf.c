@@ -6,14 +6,17 @@
 #include <ngx_http_voicebridge_notify_event.h>
 #include <ngx_http_voicebridge_secret.h>
 
+#include <openssl/evp.h>
+
 
 static ngx_int_t ngx_http_voicebridge_webhook_url(ngx_conf_t *cf,
     ngx_str_t *value, ngx_http_voicebridge_webhook_t *webhook);
 static char *ngx_http_voicebridge_webhook_directory(ngx_conf_t *cf,
     ngx_str_t *name);
+static ngx_int_t ngx_http_voicebridge_webhook_key(ngx_conf_t *cf,
+    ngx_http_voicebridge_webhook_t *webhook);
 static ngx_int_t ngx_http_voicebridge_webhook_register(ngx_conf_t *cf,
     ngx_http_voicebridge_webhook_t *webhook);
-static ngx_uint_t ngx_http_voicebridge_same_text(ngx_str_t *a, ngx_str_t *b);
 
 
 static ngx_conf_bitmask_t  ngx_http_voicebridge_webhook_events[] = {
@@ -314,11 +317,53 @@ ngx_http_voicebridge_merge_webhook(ngx_conf_t *cf,
 
     conf->webhook = webhook;
 
+    if (ngx_http_voicebridge_webhook_key(cf, webhook) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     return ngx_http_voicebridge_webhook_register(cf, webhook);
 }
 
 
-/* what waits on disk knows its webhook by the URL alone */
+/*
+ * What waits on disk knows its webhook by this.  The secret has no part in it:
+ * it may be another one when the event is sent.
+ */
+
+static ngx_int_t
+ngx_http_voicebridge_webhook_key(ngx_conf_t *cf,
+    ngx_http_voicebridge_webhook_t *webhook)
+{
+    u_char  *p, *way;
+    u_char   url[EVP_MAX_MD_SIZE], rest[EVP_MAX_MD_SIZE];
+
+    way = ngx_pnalloc(cf->pool, 3 * NGX_INT64_LEN
+                                + webhook->trusted_certificate.len);
+    if (way == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(way, "%M %T %i %V", webhook->timeout, webhook->lifetime,
+                    webhook->ssl_verify, &webhook->trusted_certificate);
+
+    if (EVP_Digest(webhook->url.data, webhook->url.len, url, NULL,
+                   EVP_sha256(), NULL)
+        != 1
+        || EVP_Digest(way, p - way, rest, NULL, EVP_sha256(), NULL) != 1)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "EVP_Digest() failed");
+        return NGX_ERROR;
+    }
+
+    p = ngx_hex_dump(webhook->key, url,
+                     NGX_HTTP_VOICEBRIDGE_WEBHOOK_URL_KEY / 2);
+
+    (void) ngx_hex_dump(p, rest, (NGX_HTTP_VOICEBRIDGE_WEBHOOK_KEY
+                                  - NGX_HTTP_VOICEBRIDGE_WEBHOOK_URL_KEY) / 2);
+
+    return NGX_OK;
+}
+
 
 static ngx_int_t
 ngx_http_voicebridge_webhook_register(ngx_conf_t *cf,
@@ -344,19 +389,23 @@ ngx_http_voicebridge_webhook_register(ngx_conf_t *cf,
 
     for (i = 0; i < vmcf->webhooks->nelts; i++) {
 
-        if (!ngx_http_voicebridge_same_text(&w[i]->url, &webhook->url)) {
-            continue;
+        if (ngx_http_voicebridge_webhook_same(w[i], webhook)) {
+            return NGX_OK;
         }
 
-        if (!ngx_http_voicebridge_same_text(&w[i]->secret, &webhook->secret)) {
+        if (ngx_memn2cmp(w[i]->url.data, webhook->url.data, w[i]->url.len,
+                         webhook->url.len)
+            == 0
+            && ngx_memn2cmp(w[i]->secret.data, webhook->secret.data,
+                            w[i]->secret.len, webhook->secret.len)
+               != 0)
+        {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "\"voicebridge_webhook\" to \"%V\" has one "
                           "\"voicebridge_webhook_secret\" here and another "
                           "there", &webhook->origin);
             return NGX_ERROR;
         }
-
-        return NGX_OK;
     }
 
     w = ngx_array_push(vmcf->webhooks);
@@ -367,11 +416,4 @@ ngx_http_voicebridge_webhook_register(ngx_conf_t *cf,
     *w = webhook;
 
     return NGX_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_voicebridge_same_text(ngx_str_t *a, ngx_str_t *b)
-{
-    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
 }

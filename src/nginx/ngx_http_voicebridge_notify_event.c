@@ -13,7 +13,8 @@ static ngx_int_t ngx_http_voicebridge_event_body(
 static ngx_int_t ngx_http_voicebridge_event_name(
     ngx_http_voicebridge_event_t *e, ngx_str_t *name);
 static ngx_http_voicebridge_receiver_t *ngx_http_voicebridge_receiver_copy(
-    ngx_http_voicebridge_webhook_t *webhook, uint32_t key);
+    ngx_http_voicebridge_webhook_t *webhook);
+static ngx_uint_t ngx_http_voicebridge_same_text(ngx_str_t *a, ngx_str_t *b);
 
 
 static const char  *ngx_http_voicebridge_event_types[] = {
@@ -27,7 +28,8 @@ static const char  *ngx_http_voicebridge_event_types[] = {
 
 ngx_http_voicebridge_event_t *
 ngx_http_voicebridge_event_create(ngx_uint_t event, ngx_uint_t count,
-    uint32_t key, ngx_str_t *call_sid, ngx_str_t *members)
+    ngx_http_voicebridge_webhook_t *webhook, ngx_str_t *call_sid,
+    ngx_str_t *members)
 {
     u_char                         random[16], hex[32];
     ngx_uint_t                     i;
@@ -48,8 +50,10 @@ ngx_http_voicebridge_event_create(ngx_uint_t event, ngx_uint_t count,
     }
 
     e->created = ngx_http_voicebridge_now();
+    e->made = ngx_current_msec;
     e->due = ngx_current_msec;
-    e->key = key;
+
+    ngx_memcpy(e->key, webhook->key, NGX_HTTP_VOICEBRIDGE_WEBHOOK_KEY);
 
     ngx_hex_dump(hex, random, sizeof(random));
 
@@ -66,9 +70,9 @@ ngx_http_voicebridge_event_create(ngx_uint_t event, ngx_uint_t count,
         *ngx_sprintf(e->sid, "none") = '\0';
     }
 
-    *ngx_snprintf(e->name, sizeof(e->name) - 1, "%013uL-%06ui-%08xD-%s-%s.%s",
-                  e->created, count % 1000000, key, e->sid, e->id,
-                  e->type)
+    *ngx_snprintf(e->name, sizeof(e->name) - 1, "%013uL-%06ui-%*s-%s-%s.%s",
+                  e->created, count % 1000000, sizeof(e->key), e->key, e->sid,
+                  e->id, e->type)
         = '\0';
 
     if (ngx_http_voicebridge_event_body(e, members) != NGX_OK) {
@@ -109,15 +113,17 @@ ngx_http_voicebridge_event_body(ngx_http_voicebridge_event_t *e,
 
 
 ngx_http_voicebridge_event_t *
-ngx_http_voicebridge_event_found(ngx_str_t *name)
+ngx_http_voicebridge_event_found(ngx_str_t *name, ngx_uint_t *error)
 {
     ngx_http_voicebridge_event_t  *e;
 
     e = ngx_calloc(sizeof(ngx_http_voicebridge_event_t), ngx_cycle->log);
     if (e == NULL) {
+        *error = 1;
         return NULL;
     }
 
+    e->made = ngx_current_msec;
     e->due = ngx_current_msec;
 
     if (ngx_http_voicebridge_event_name(e, name) != NGX_OK) {
@@ -162,7 +168,8 @@ ngx_http_voicebridge_event_name(ngx_http_voicebridge_event_t *e,
 
     n = ngx_atoi(part[0].data, part[0].len);
 
-    if (n == NGX_ERROR || part[3].len == 0 || part[3].len >= sizeof(e->sid)
+    if (n == NGX_ERROR || part[2].len != sizeof(e->key)
+        || part[3].len == 0 || part[3].len >= sizeof(e->sid)
         || part[4].len >= sizeof(e->id) || part[5].len >= sizeof(e->type))
     {
         return NGX_ERROR;
@@ -170,14 +177,7 @@ ngx_http_voicebridge_event_name(ngx_http_voicebridge_event_t *e,
 
     e->created = n;
 
-    n = ngx_hextoi(part[2].data, part[2].len);
-
-    if (n == NGX_ERROR) {
-        return NGX_ERROR;
-    }
-
-    e->key = (uint32_t) n;
-
+    ngx_memcpy(e->key, part[2].data, sizeof(e->key));
     ngx_cpystrn(e->sid, part[3].data, part[3].len + 1);
     ngx_cpystrn(e->id, part[4].data, part[4].len + 1);
     ngx_cpystrn(e->type, part[5].data, part[5].len + 1);
@@ -200,7 +200,7 @@ ngx_http_voicebridge_event_free(ngx_http_voicebridge_event_t *e)
 
 ngx_http_voicebridge_receiver_t *
 ngx_http_voicebridge_receiver(ngx_queue_t *receivers,
-    ngx_http_voicebridge_webhook_t *webhook, uint32_t key)
+    ngx_http_voicebridge_webhook_t *webhook)
 {
     ngx_queue_t                      *q;
     ngx_http_voicebridge_receiver_t  *r;
@@ -211,16 +211,12 @@ ngx_http_voicebridge_receiver(ngx_queue_t *receivers,
     {
         r = ngx_queue_data(q, ngx_http_voicebridge_receiver_t, queue);
 
-        if (r->key == key && r->webhook.secret.len == webhook->secret.len
-            && ngx_memcmp(r->webhook.secret.data, webhook->secret.data,
-                          webhook->secret.len)
-               == 0)
-        {
+        if (ngx_http_voicebridge_webhook_same(&r->webhook, webhook)) {
             return r;
         }
     }
 
-    r = ngx_http_voicebridge_receiver_copy(webhook, key);
+    r = ngx_http_voicebridge_receiver_copy(webhook);
 
     if (r) {
         ngx_queue_insert_tail(receivers, &r->queue);
@@ -233,8 +229,7 @@ ngx_http_voicebridge_receiver(ngx_queue_t *receivers,
 /* the configuration may go before what waits */
 
 static ngx_http_voicebridge_receiver_t *
-ngx_http_voicebridge_receiver_copy(ngx_http_voicebridge_webhook_t *webhook,
-    uint32_t key)
+ngx_http_voicebridge_receiver_copy(ngx_http_voicebridge_webhook_t *webhook)
 {
     u_char                           *p;
     ngx_http_voicebridge_webhook_t   *copy;
@@ -248,7 +243,6 @@ ngx_http_voicebridge_receiver_copy(ngx_http_voicebridge_webhook_t *webhook,
         return NULL;
     }
 
-    r->key = key;
     r->webhook = *webhook;
 
     copy = &r->webhook;
@@ -272,10 +266,10 @@ ngx_http_voicebridge_receiver_copy(ngx_http_voicebridge_webhook_t *webhook,
 
 
 ngx_http_voicebridge_receiver_t *
-ngx_http_voicebridge_receiver_known(ngx_queue_t *receivers, uint32_t key)
+ngx_http_voicebridge_receiver_known(ngx_queue_t *receivers, u_char *key)
 {
     ngx_uint_t                          i;
-    ngx_http_voicebridge_webhook_t    **webhook;
+    ngx_http_voicebridge_webhook_t     *found, **webhook;
     ngx_http_voicebridge_main_conf_t   *vmcf;
 
     vmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
@@ -285,14 +279,49 @@ ngx_http_voicebridge_receiver_known(ngx_queue_t *receivers, uint32_t key)
         return NULL;
     }
 
+    found = NULL;
     webhook = vmcf->webhooks->elts;
 
     for (i = 0; i < vmcf->webhooks->nelts; i++) {
 
-        if (ngx_crc32_long(webhook[i]->url.data, webhook[i]->url.len) == key) {
-            return ngx_http_voicebridge_receiver(receivers, webhook[i], key);
+        if (ngx_memcmp(webhook[i]->key, key,
+                       NGX_HTTP_VOICEBRIDGE_WEBHOOK_URL_KEY)
+            != 0)
+        {
+            continue;
+        }
+
+        if (ngx_memcmp(webhook[i]->key, key, NGX_HTTP_VOICEBRIDGE_WEBHOOK_KEY)
+            == 0)
+        {
+            found = webhook[i];
+            break;
+        }
+
+        if (found == NULL) {
+            found = webhook[i];
         }
     }
 
-    return NULL;
+    return found ? ngx_http_voicebridge_receiver(receivers, found) : NULL;
+}
+
+
+ngx_uint_t
+ngx_http_voicebridge_webhook_same(ngx_http_voicebridge_webhook_t *a,
+    ngx_http_voicebridge_webhook_t *b)
+{
+    return a->timeout == b->timeout && a->lifetime == b->lifetime
+           && a->ssl_verify == b->ssl_verify
+           && ngx_http_voicebridge_same_text(&a->url, &b->url)
+           && ngx_http_voicebridge_same_text(&a->secret, &b->secret)
+           && ngx_http_voicebridge_same_text(&a->trusted_certificate,
+                                             &b->trusted_certificate);
+}
+
+
+static ngx_uint_t
+ngx_http_voicebridge_same_text(ngx_str_t *a, ngx_str_t *b)
+{
+    return a->len == b->len && ngx_memcmp(a->data, b->data, a->len) == 0;
 }

@@ -15,10 +15,16 @@
 
 
 /* events that wait in a worker: in all, unless the spool has another max, and
- * without a spool; bytes of one */
+ * of them in memory; bytes of these, and of one */
 #define NGX_HTTP_VOICEBRIDGE_NOTIFY_EVENTS  10000
 #define NGX_HTTP_VOICEBRIDGE_NOTIFY_MEMORY  1000
+#define NGX_HTTP_VOICEBRIDGE_NOTIFY_BYTES   (16 * 1024 * 1024)
 #define NGX_HTTP_VOICEBRIDGE_NOTIFY_BODY    (4 * 1024 * 1024)
+
+/* files that are written at a time; and how long the disk may take until it
+ * counts as one that hangs, ms */
+#define NGX_HTTP_VOICEBRIDGE_NOTIFY_STORING  16
+#define NGX_HTTP_VOICEBRIDGE_NOTIFY_SLOW    5000
 
 /* at a time to one receiver */
 #define NGX_HTTP_VOICEBRIDGE_NOTIFY_RUNNING  8
@@ -35,10 +41,11 @@
 typedef struct {
     ngx_queue_t                     queue;
     ngx_http_voicebridge_webhook_t  webhook;
-    uint32_t                        key;       /* of its URL */
     ngx_uint_t                      running;   /* attempts under way */
     ngx_uint_t                      failures;  /* since something was taken */
     ngx_msec_t                      paused;    /* until then, if failures */
+    unsigned                        gone:1;    /* failed in a worker that is
+                                                  to exit */
 } ngx_http_voicebridge_receiver_t;
 
 
@@ -55,7 +62,8 @@ typedef struct {
 typedef struct ngx_http_voicebridge_store_s  ngx_http_voicebridge_store_t;
 
 
-/* name is that of its file: CREATED-COUNT-KEY-SID-ID.TYPE */
+/* name is that of its file: CREATED-COUNT-KEY-SID-ID.TYPE, with the key of
+ * its webhook */
 typedef struct {
     ngx_queue_t                     queue;     /* of all, oldest first */
     ngx_queue_t                     next;      /* of its turns */
@@ -65,10 +73,11 @@ typedef struct {
     ngx_http_voicebridge_store_t   *store;     /* NULL: not on its way */
     ngx_str_t                       body;
     uint64_t                        created;   /* ms since the epoch */
+    ngx_msec_t                      made;      /* or found */
     ngx_msec_t                      due;
     ngx_uint_t                      attempts;
     unsigned                        sending:1;
-    uint32_t                        key;
+    u_char                          key[NGX_HTTP_VOICEBRIDGE_WEBHOOK_KEY];
     u_char                          sid[40];   /* the call's, or "none" */
     u_char                          id[40];
     u_char                          type[24];
@@ -82,7 +91,12 @@ typedef struct {
     ngx_uint_t                       n;
     ngx_uint_t                       max;
     ngx_uint_t                       memory;       /* of them, not on disk */
+    size_t                           bytes;        /* of these */
+    ngx_uint_t                       storing;      /* of these, on their way */
+    ngx_msec_t                       stored;       /* the last, or when the
+                                                      first was begun */
     ngx_uint_t                       count;        /* ever made here */
+    ngx_msec_t                       exit;         /* since then, if exiting */
 
     ngx_queue_t                      turns;
     ngx_rbtree_t                     rbtree;
@@ -99,7 +113,9 @@ typedef struct {
     ngx_event_t                      scan;
     ngx_connection_t                 dummy;        /* what their data looks
                                                       like */
+    unsigned                         exiting:1;
     unsigned                         failed:1;     /* of the disk, and told */
+    unsigned                         slow:1;       /* the disk hangs */
     unsigned                         again:1;      /* something has changed */
 } ngx_http_voicebridge_notifier_t;
 
@@ -111,23 +127,33 @@ typedef struct {
  * each time.  NULL without memory.
  */
 ngx_http_voicebridge_event_t *ngx_http_voicebridge_event_create(
-    ngx_uint_t event, ngx_uint_t count, uint32_t key, ngx_str_t *call_sid,
+    ngx_uint_t event, ngx_uint_t count,
+    ngx_http_voicebridge_webhook_t *webhook, ngx_str_t *call_sid,
     ngx_str_t *members);
 
-/* one whose file of that name was found; NULL: it is no such name */
+/*
+ * One whose file of that name was found; NULL: it is no such name, or *error
+ * is set: there is no memory.
+ */
 ngx_http_voicebridge_event_t *ngx_http_voicebridge_event_found(
-    ngx_str_t *name);
+    ngx_str_t *name, ngx_uint_t *error);
 
 void ngx_http_voicebridge_event_free(ngx_http_voicebridge_event_t *e);
 
 /* the receiver of a webhook, made where it is new; NULL without memory */
 ngx_http_voicebridge_receiver_t *ngx_http_voicebridge_receiver(
-    ngx_queue_t *receivers, ngx_http_voicebridge_webhook_t *webhook,
-    uint32_t key);
+    ngx_queue_t *receivers, ngx_http_voicebridge_webhook_t *webhook);
 
-/* that of a configured webhook, by its URL's key; NULL: there is none */
+/*
+ * That of a configured webhook, by its key; where there is none by that of its
+ * URL, which may be reached in another way meanwhile; NULL: there is none.
+ */
 ngx_http_voicebridge_receiver_t *ngx_http_voicebridge_receiver_known(
-    ngx_queue_t *receivers, uint32_t key);
+    ngx_queue_t *receivers, u_char *key);
+
+/* whether two webhooks are one receiver: to the same URL in the same way */
+ngx_uint_t ngx_http_voicebridge_webhook_same(
+    ngx_http_voicebridge_webhook_t *a, ngx_http_voicebridge_webhook_t *b);
 
 
 /* _notify.c, for _notify_send.c: an attempt has ended */
@@ -135,6 +161,9 @@ ngx_http_voicebridge_receiver_t *ngx_http_voicebridge_receiver_known(
 /* taken, or given up: counted as result, and forgotten */
 void ngx_http_voicebridge_notify_done(ngx_http_voicebridge_event_t *e,
     const char *result);
+
+/* no more of what is in memory is for this receiver: the worker is to exit */
+void ngx_http_voicebridge_notify_gone(ngx_http_voicebridge_receiver_t *r);
 
 /* to be tried again, in wait ms at the earliest; returns in how many ms */
 ngx_msec_t ngx_http_voicebridge_notify_later(ngx_http_voicebridge_event_t *e,
@@ -157,8 +186,11 @@ void ngx_http_voicebridge_notify_run(void);
 
 /* _notify_scan.c */
 
-/* puts on disk what is in memory; without success it stays there */
-void ngx_http_voicebridge_notify_store(ngx_http_voicebridge_notifier_t *w,
+/*
+ * Puts on disk what is in memory; without success it stays there.  NGX_OK: it
+ * is on its way; NGX_ERROR: it is not, and the next one will not be, either.
+ */
+ngx_int_t ngx_http_voicebridge_notify_store(ngx_http_voicebridge_notifier_t *w,
     ngx_http_voicebridge_event_t *e);
 
 /* whether that was done, when all threads have ended */

@@ -29,51 +29,61 @@ static void ngx_http_voicebridge_notify_stored(
     ngx_http_voicebridge_notifier_t *w, ngx_http_voicebridge_store_t *store);
 static void ngx_http_voicebridge_notify_unstored(
     ngx_http_voicebridge_notifier_t *w, ngx_err_t err);
+static ngx_uint_t ngx_http_voicebridge_notify_slow(
+    ngx_http_voicebridge_notifier_t *w);
 static void ngx_http_voicebridge_notify_restore(
     ngx_http_voicebridge_notifier_t *w);
 static ngx_uint_t ngx_http_voicebridge_notify_adopt(
     ngx_http_voicebridge_notifier_t *w);
-static void ngx_http_voicebridge_notify_found(
+static ngx_uint_t ngx_http_voicebridge_notify_found(
     ngx_http_voicebridge_notifier_t *w, ngx_http_voicebridge_spool_t *spool,
     ngx_array_t *names);
 static void ngx_http_voicebridge_notify_expire(
     ngx_http_voicebridge_notifier_t *w);
 
 
-void
+ngx_int_t
 ngx_http_voicebridge_notify_store(ngx_http_voicebridge_notifier_t *w,
     ngx_http_voicebridge_event_t *e)
 {
+#if !(NGX_THREADS)
     ngx_http_voicebridge_store_t  store;
+#endif
 
-    if (w->root.len == 0) {
-        return;
+    if (w->root.len == 0
+        || w->storing == NGX_HTTP_VOICEBRIDGE_NOTIFY_STORING)
+    {
+        return NGX_ERROR;
     }
 
     if (w->own == NULL) {
         ngx_http_voicebridge_notify_unstored(w, 0);
-        return;
+        return NGX_ERROR;
     }
-
-    w->own->files++;
 
 #if (NGX_THREADS)
 
-    if (ngx_http_voicebridge_notify_post(w, e) == NGX_OK) {
-        return;
-    }
+    return ngx_http_voicebridge_notify_post(w, e);
 
-#endif
+#else
+
+    w->own->files++;
 
     store.event = e;
     store.spool = w->own;
 
     ngx_http_voicebridge_notify_write(&store, NULL);
     ngx_http_voicebridge_notify_stored(w, &store);
+
+    return store.rc;
+
+#endif
 }
 
 
 #if (NGX_THREADS)
+
+/* where the threads have enough to do the event waits for one of them */
 
 static ngx_int_t
 ngx_http_voicebridge_notify_post(ngx_http_voicebridge_notifier_t *w,
@@ -108,6 +118,11 @@ ngx_http_voicebridge_notify_post(ngx_http_voicebridge_notifier_t *w,
         return NGX_ERROR;
     }
 
+    if (w->storing++ == 0) {
+        w->stored = ngx_current_msec;
+    }
+
+    w->own->files++;
     e->store = store;
 
     return NGX_OK;
@@ -117,21 +132,25 @@ ngx_http_voicebridge_notify_post(ngx_http_voicebridge_notifier_t *w,
 static void
 ngx_http_voicebridge_notify_written(ngx_event_t *ev)
 {
-    ngx_uint_t                        failed;
     ngx_http_voicebridge_store_t     *store;
     ngx_http_voicebridge_notifier_t  *w;
 
     store = ev->data;
     w = store->notifier;
-    failed = w->failed;
 
     store->event->store = NULL;
+
+    w->storing--;
+    w->stored = ngx_current_msec;
+    w->slow = 0;
 
     ngx_http_voicebridge_notify_stored(w, store);
 
     ngx_free(store->task);
 
-    if (failed && !w->failed) {
+    /* what had no room before, or came while the disk was full */
+
+    if (!w->failed) {
         ngx_http_voicebridge_notify_restore(w);
     }
 
@@ -179,10 +198,12 @@ ngx_http_voicebridge_notify_stored(ngx_http_voicebridge_notifier_t *w,
         return;
     }
 
+    w->memory--;
+    w->bytes -= e->body.len;
+
     e->spool = store->spool;
     ngx_free(e->body.data);
     ngx_str_null(&e->body);
-    w->memory--;
 
     if (w->failed) {
         w->failed = 0;
@@ -226,7 +247,7 @@ ngx_http_voicebridge_notify_scan_handler(ngx_event_t *ev)
     w = dummy->data;
     more = 0;
 
-    if (w->root.len) {
+    if (w->root.len && !ngx_http_voicebridge_notify_slow(w)) {
         ngx_http_voicebridge_notify_restore(w);
 
         if (!ngx_exiting && w->n < w->max) {
@@ -246,6 +267,28 @@ ngx_http_voicebridge_notify_scan_handler(ngx_event_t *ev)
 }
 
 
+/* whether the disk hangs, so that the worker keeps away from it */
+
+static ngx_uint_t
+ngx_http_voicebridge_notify_slow(ngx_http_voicebridge_notifier_t *w)
+{
+    w->slow = (w->storing
+               && ngx_current_msec - w->stored
+                  >= NGX_HTTP_VOICEBRIDGE_NOTIFY_SLOW);
+
+    if (w->slow && !w->failed) {
+        w->failed = 1;
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                      "voicebridge_webhook_spool \"%V\" cannot be written to, "
+                      "its disk has not answered for %d s, events are kept in "
+                      "memory only until it does", &w->root,
+                      NGX_HTTP_VOICEBRIDGE_NOTIFY_SLOW / 1000);
+    }
+
+    return w->slow;
+}
+
+
 /* the disk may have room again, or the directory be there */
 
 static void
@@ -260,7 +303,7 @@ ngx_http_voicebridge_notify_restore(ngx_http_voicebridge_notifier_t *w)
     }
 
     for (q = ngx_queue_head(&w->events);
-         q != ngx_queue_sentinel(&w->events) && w->memory && w->own;
+         q != ngx_queue_sentinel(&w->events) && w->memory > w->storing;
          q = ngx_queue_next(q))
     {
         e = ngx_queue_data(q, ngx_http_voicebridge_event_t, queue);
@@ -269,11 +312,9 @@ ngx_http_voicebridge_notify_restore(ngx_http_voicebridge_notifier_t *w)
             continue;
         }
 
-        ngx_http_voicebridge_notify_store(w, e);
-
         /* one, to see whether it works */
 
-        if (w->failed) {
+        if (ngx_http_voicebridge_notify_store(w, e) != NGX_OK || w->failed) {
             return;
         }
     }
@@ -285,6 +326,7 @@ ngx_http_voicebridge_notify_restore(ngx_http_voicebridge_notifier_t *w)
 static ngx_uint_t
 ngx_http_voicebridge_notify_adopt(ngx_http_voicebridge_notifier_t *w)
 {
+    ngx_uint_t                     more;
     ngx_pool_t                    *pool;
     ngx_array_t                   *names;
     ngx_http_voicebridge_spool_t  *spool;
@@ -300,33 +342,39 @@ ngx_http_voicebridge_notify_adopt(ngx_http_voicebridge_notifier_t *w)
                                                      ngx_cycle->log)
                   : NULL;
 
-    if (spool) {
-        ngx_http_voicebridge_notify_found(w, spool, names);
-    }
+    more = spool ? ngx_http_voicebridge_notify_found(w, spool, names) : 0;
 
     ngx_destroy_pool(pool);
 
-    return spool != NULL;
+    return more;
 }
 
 
-static void
+/*
+ * A directory is given back with its last event.  Files that are none are of
+ * somebody else's: they stay, and the directory, which is nobody's then.
+ */
+
+static ngx_uint_t
 ngx_http_voicebridge_notify_found(ngx_http_voicebridge_notifier_t *w,
     ngx_http_voicebridge_spool_t *spool, ngx_array_t *names)
 {
     ngx_str_t                     *name;
-    ngx_uint_t                     i, known, unknown;
+    ngx_uint_t                     i, known, unknown, left, others;
     ngx_http_voicebridge_event_t  *e;
 
     known = 0;
     unknown = 0;
+    left = 0;
+    others = 0;
     name = names->elts;
 
     for (i = 0; i < names->nelts; i++) {
 
-        e = ngx_http_voicebridge_event_found(&name[i]);
+        e = ngx_http_voicebridge_event_found(&name[i], &left);
 
         if (e == NULL) {
+            others++;
             continue;
         }
 
@@ -336,6 +384,7 @@ ngx_http_voicebridge_notify_found(ngx_http_voicebridge_notifier_t *w,
 
         if (ngx_http_voicebridge_notify_insert(w, e) != NGX_OK) {
             ngx_http_voicebridge_event_free(e);
+            left = 1;
             continue;
         }
 
@@ -343,9 +392,22 @@ ngx_http_voicebridge_notify_found(ngx_http_voicebridge_notifier_t *w,
         unknown += (e->receiver == NULL);
     }
 
-    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                  "events for \"voicebridge_webhook\" that a process left are "
-                  "taken over: %ui", known);
+    /* what there is no memory for now is found once more when this is gone */
+
+    spool->files = known + left;
+
+    if (others && !left) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "%ui files in \"%s\" are no events for "
+                      "\"voicebridge_webhook\", and are left alone", others,
+                      spool->path);
+    }
+
+    if (known) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "events for \"voicebridge_webhook\" that a process left "
+                      "are taken over: %ui", known);
+    }
 
     if (unknown) {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
@@ -354,11 +416,11 @@ ngx_http_voicebridge_notify_found(ngx_http_voicebridge_notifier_t *w,
                       "they are a day old", unknown);
     }
 
-    /* a directory is given back with its last event */
-
     if (known == 0) {
         ngx_http_voicebridge_spool_close(spool);
     }
+
+    return known;
 }
 
 
@@ -381,8 +443,9 @@ ngx_http_voicebridge_notify_expire(ngx_http_voicebridge_notifier_t *w)
 
         lifetime = e->receiver ? e->receiver->webhook.lifetime : 86400;
 
-        if (e->sending || e->store
-            || e->created + (uint64_t) lifetime * 1000 > now) {
+        if (e->sending || e->store || (e->spool && w->slow)
+            || e->created + (uint64_t) lifetime * 1000 > now)
+        {
             continue;
         }
 

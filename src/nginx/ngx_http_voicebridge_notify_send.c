@@ -22,6 +22,8 @@ static ngx_int_t ngx_http_voicebridge_notify_headers(
     ngx_http_voicebridge_event_t *e, ngx_http_voicebridge_fetch_t *f);
 static u_char *ngx_http_voicebridge_notify_sign(u_char *p, ngx_str_t *secret,
     ngx_str_t *body);
+static void ngx_http_voicebridge_notify_unsent(
+    ngx_http_voicebridge_event_t *e);
 static void ngx_http_voicebridge_notify_sent(ngx_http_voicebridge_fetch_t *f);
 static void ngx_http_voicebridge_notify_failed(
     ngx_http_voicebridge_event_t *e, ngx_http_voicebridge_fetch_t *f);
@@ -37,7 +39,7 @@ ngx_http_voicebridge_notify_send(ngx_http_voicebridge_event_t *e)
     f = ngx_http_voicebridge_fetch_create();
 
     if (f == NULL) {
-        (void) ngx_http_voicebridge_notify_later(e, 0);
+        ngx_http_voicebridge_notify_unsent(e);
         return;
     }
 
@@ -54,7 +56,7 @@ ngx_http_voicebridge_notify_send(ngx_http_voicebridge_event_t *e)
             ngx_http_voicebridge_notify_done(e, "lost");
 
         } else {
-            (void) ngx_http_voicebridge_notify_later(e, 0);
+            ngx_http_voicebridge_notify_unsent(e);
         }
 
         return;
@@ -71,12 +73,25 @@ ngx_http_voicebridge_notify_send(ngx_http_voicebridge_event_t *e)
     f->data = e;
 
     if (ngx_http_voicebridge_fetch_start(f) != NGX_OK) {
-        (void) ngx_http_voicebridge_notify_later(e, 0);
+        ngx_http_voicebridge_notify_unsent(e);
         return;
     }
 
     e->sending = 1;
     e->receiver->running++;
+}
+
+
+/* an attempt that could not be begun: the reason is in the log */
+
+static void
+ngx_http_voicebridge_notify_unsent(ngx_http_voicebridge_event_t *e)
+{
+    (void) ngx_http_voicebridge_notify_later(e, 0);
+
+    if (ngx_exiting && e->spool == NULL) {
+        ngx_http_voicebridge_notify_gone(e->receiver);
+    }
 }
 
 
@@ -254,12 +269,12 @@ ngx_http_voicebridge_notify_failed(ngx_http_voicebridge_event_t *e,
     }
 
     if (ngx_exiting && e->spool == NULL) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "call %s: event %s (%s) is given up, since this worker "
-                      "has to exit: %V: %s; \"voicebridge_webhook_spool\" "
-                      "would keep it", e->sid, e->type, e->id, origin, why);
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "call %s: event %s (%s) was not taken by %V: %s", e->sid,
+                      e->type, e->id, origin, why);
 
-        ngx_http_voicebridge_notify_done(e, "lost");
+        (void) ngx_http_voicebridge_notify_later(e, 0);
+        ngx_http_voicebridge_notify_gone(e->receiver);
         return;
     }
 
@@ -280,6 +295,9 @@ ngx_http_voicebridge_notify_failed(ngx_http_voicebridge_event_t *e,
 
     ngx_log_error(level, ngx_cycle->log, 0,
                   "call %s: event %s (%s) was not taken by %V: %s, once more "
-                  "in %M.%03M s", e->sid, e->type, e->id, origin, why,
-                  ms / 1000, ms % 1000);
+                  "in %M.%03M s%s", e->sid, e->type, e->id, origin, why,
+                  ms / 1000, ms % 1000,
+                  f->failure && ngx_strcmp(f->failure, "tls") == 0
+                  ? "; certificates are verified by "
+                    "\"voicebridge_ssl_trusted_certificate\"" : "");
 }

@@ -238,6 +238,11 @@ void ngx_http_voicebridge_stats_callback(ngx_shm_zone_t *zone,
     ngx_http_voicebridge_record_t *record,
     ngx_http_voicebridge_callback_t *callback);
 
+/* copies the record of the call of that SID; NGX_OK, or NGX_DECLINED: it is
+ * not known */
+ngx_int_t ngx_http_voicebridge_stats_known(ngx_shm_zone_t *zone,
+    ngx_str_t *call_sid, ngx_http_voicebridge_record_t *record);
+
 /*
  * An operator wants the call to end, or (wish is 0) could not have it.
  * NGX_OK; NGX_DONE: it is over; NGX_DECLINED: it is not known.

@@ -319,6 +319,33 @@ ngx_http_voicebridge_stats_expire_locked(ngx_shm_zone_t *zone)
 
 
 ngx_int_t
+ngx_http_voicebridge_stats_known(ngx_shm_zone_t *zone, ngx_str_t *call_sid,
+    ngx_http_voicebridge_record_t *record)
+{
+    ngx_http_voicebridge_known_t  *known;
+
+    if (zone == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_voicebridge_record_text(record->call_sid,
+                                     sizeof(record->call_sid), call_sid);
+
+    ngx_http_voicebridge_zone_lock(zone);
+
+    known = ngx_http_voicebridge_record_find_locked(zone, record->call_sid);
+
+    if (known) {
+        *record = known->record;
+    }
+
+    ngx_http_voicebridge_zone_unlock(zone);
+
+    return known ? NGX_OK : NGX_DECLINED;
+}
+
+
+ngx_int_t
 ngx_http_voicebridge_stats_wish(ngx_shm_zone_t *zone, ngx_str_t *call_sid,
     ngx_uint_t wish)
 {
