@@ -106,6 +106,7 @@ __DATA__
 
     # what descriptions speak of has to be there as well, but directives
     my %directive = map { $_ => 1 } qw( voicebridge_zone voicebridge_webhook
+        voicebridge_webhook_spool voicebridge_caller_lookup
         voicebridge_public_url voicebridge_transcript_log );
 
     my %seen;

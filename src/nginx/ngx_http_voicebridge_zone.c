@@ -66,6 +66,7 @@ typedef struct {
 
 static ngx_int_t ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
+static ngx_int_t ngx_http_voicebridge_zone_root(ngx_shm_zone_t *shm_zone);
 static ngx_int_t ngx_http_voicebridge_zone_create(ngx_slab_pool_t *shpool,
     ngx_http_voicebridge_zone_sh_t *sh);
 static ngx_int_t ngx_http_voicebridge_zone_add_holds(
@@ -149,8 +150,6 @@ ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 {
     ngx_http_voicebridge_zone_ctx_t *octx = data;
 
-    size_t                            len;
-    ngx_http_voicebridge_zone_sh_t   *sh;
     ngx_http_voicebridge_zone_ctx_t  *ctx;
 
     ctx = shm_zone->data;
@@ -159,23 +158,39 @@ ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         ctx->sh = octx->sh;
         ctx->shpool = octx->shpool;
 
-        if (ngx_http_voicebridge_zone_add_holds(shm_zone) != NGX_OK) {
-            return NGX_ERROR;
+    } else {
+        ctx->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+        if (shm_zone->shm.exists) {
+            ctx->sh = ctx->shpool->data;
+
+            return NGX_OK;
         }
 
-        ngx_http_voicebridge_zone_add_idempotency(shm_zone);
-        ngx_http_voicebridge_zone_add_talk(shm_zone);
-
-        return NGX_OK;
+        if (ngx_http_voicebridge_zone_root(shm_zone) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
-    ctx->shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
-
-    if (shm_zone->shm.exists) {
-        ctx->sh = ctx->shpool->data;
-
-        return NGX_OK;
+    if (ngx_http_voicebridge_zone_add_holds(shm_zone) != NGX_OK) {
+        return NGX_ERROR;
     }
+
+    ngx_http_voicebridge_zone_add_idempotency(shm_zone);
+    ngx_http_voicebridge_zone_add_talk(shm_zone);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_zone_root(ngx_shm_zone_t *shm_zone)
+{
+    size_t                            len;
+    ngx_http_voicebridge_zone_sh_t   *sh;
+    ngx_http_voicebridge_zone_ctx_t  *ctx;
+
+    ctx = shm_zone->data;
 
     sh = ngx_slab_calloc(ctx->shpool, sizeof(ngx_http_voicebridge_zone_sh_t));
     if (sh == NULL) {
@@ -205,13 +220,6 @@ ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone, void *data)
                       "make it larger", &shm_zone->shm.name);
         return NGX_ERROR;
     }
-
-    if (ngx_http_voicebridge_zone_add_holds(shm_zone) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    ngx_http_voicebridge_zone_add_idempotency(shm_zone);
-    ngx_http_voicebridge_zone_add_talk(shm_zone);
 
     return NGX_OK;
 }
