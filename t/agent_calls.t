@@ -135,7 +135,7 @@ __DATA__
 --- config
     $TEST_NGINX_VOICEBRIDGE
     voicebridge_max_agent_calls 1;
-    voicebridge_twilio_timeout 500ms;
+    voicebridge_twilio_timeout 1s;
 
     location = /twilio/outbound-call { voicebridge_outbound_call; }
 --- twilio
@@ -245,7 +245,9 @@ each => 1
     # for: what rings is left
 
     kill KILL => @old;
-    log_has(qr/worker process $_ exited on signal 9/) for @old;
+
+    # one that had nothing to do has gone before
+    log_has(qr/worker process $_ exited/) for @old;
 
     my @status = (until_placed('+15005550002'),
                   map { status('+15005550002') } 1, 2);
