@@ -377,7 +377,7 @@ ngx_http_voicebridge_agent_signed_url_done(ngx_http_voicebridge_fetch_t *f)
         ngx_http_voicebridge_agent_retry(call, "no signed URL: ", why);
     }
 
-    ngx_http_voicebridge_call_pump(call);
+    (void) ngx_http_voicebridge_call_pump(call);
     ngx_http_run_posted_requests(c);
 }
 

@@ -12,14 +12,19 @@
 
 static void ngx_http_voicebridge_call_callbacks(
     ngx_http_voicebridge_call_t *call);
+static void ngx_http_voicebridge_call_take(ngx_http_voicebridge_call_t *call);
+static void ngx_http_voicebridge_call_give_back(
+    ngx_http_voicebridge_call_t *call);
+static void ngx_http_voicebridge_call_phone_handler(ngx_event_t *ev);
 static void ngx_http_voicebridge_call_handler(ngx_http_request_t *r);
 static void ngx_http_voicebridge_call_peer_handler(
     ngx_http_voicebridge_agent_peer_t *peer);
 static ngx_int_t ngx_http_voicebridge_call_flush_header(
     ngx_http_voicebridge_call_t *call);
-static void ngx_http_voicebridge_call_free_buffer(ngx_connection_t *c);
-static void ngx_http_voicebridge_call_wait(ngx_http_voicebridge_call_t *call,
-    ngx_uint_t again);
+static ngx_int_t ngx_http_voicebridge_call_wait(
+    ngx_http_voicebridge_call_t *call, ngx_uint_t again);
+static void ngx_http_voicebridge_call_finalize(
+    ngx_http_voicebridge_call_t *call, ngx_int_t rc);
 static void ngx_http_voicebridge_call_cleanup(void *data);
 
 
@@ -35,10 +40,13 @@ ngx_http_voicebridge_call_start(ngx_http_request_t *r,
 
     c = r->connection;
 
-    call = ngx_pcalloc(r->pool, sizeof(ngx_http_voicebridge_call_t));
+    call = ngx_pmemalign(r->pool, sizeof(ngx_http_voicebridge_call_t),
+                         NGX_CPU_CACHE_LINE);
     if (call == NULL) {
         return NGX_ERROR;
     }
+
+    ngx_memzero(call, sizeof(ngx_http_voicebridge_call_t));
 
     vmcf = ngx_http_get_module_main_conf(r, ngx_http_voicebridge_module);
 
@@ -85,14 +93,15 @@ ngx_http_voicebridge_call_start(ngx_http_request_t *r,
 
     r->main->count++;
 
-    if (!r->buffered && !c->buffered) {
-        ngx_http_voicebridge_call_free_buffer(c);
-    }
-
     ngx_http_voicebridge_stats_begin(&call->stats, call->zone);
     ngx_http_voicebridge_report(call, NGX_HTTP_VOICEBRIDGE_STEP_NONE, 0);
 
     ngx_http_voicebridge_call_set_handlers(call);
+
+    if (!r->buffered && !c->buffered) {
+        ngx_http_voicebridge_call_take(call);
+    }
+
     ngx_http_voicebridge_call_arm(call);
 
     /* what came with the handshake makes no event of its own */
@@ -130,20 +139,68 @@ ngx_http_voicebridge_call_set_handlers(ngx_http_voicebridge_call_t *call)
 }
 
 
-void
-ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call)
-{
-    ngx_uint_t           again;
-    ngx_http_request_t  *r;
+/*
+ * Once the 101 has left, core has no business with the connection until the
+ * call is over: its events come right here.  Core's buffer of 16 KiB, made
+ * for the 101, can go, ours are shared.
+ */
 
-    if (call->state == NGX_HTTP_VOICEBRIDGE_DONE || call->pumping) {
+static void
+ngx_http_voicebridge_call_take(ngx_http_voicebridge_call_t *call)
+{
+    ngx_connection_t  *c;
+
+    c = call->request->connection;
+
+    call->handlers[0] = c->read->handler;
+    call->handlers[1] = c->write->handler;
+    call->taken = 1;
+
+    c->read->handler = ngx_http_voicebridge_call_phone_handler;
+    c->write->handler = ngx_http_voicebridge_call_phone_handler;
+
+#if (NGX_HTTP_SSL)
+    if (c->ssl) {
+        ngx_ssl_free_buffer(c);
+    }
+#endif
+}
+
+
+static void
+ngx_http_voicebridge_call_give_back(ngx_http_voicebridge_call_t *call)
+{
+    ngx_connection_t  *c;
+
+    if (!call->taken) {
         return;
     }
 
-    r = call->request;
+    c = call->request->connection;
 
-    if (ngx_http_voicebridge_call_flush_header(call) != NGX_OK) {
-        return;
+    call->taken = 0;
+
+    c->read->handler = call->handlers[0];
+    c->write->handler = call->handlers[1];
+}
+
+
+ngx_int_t
+ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call)
+{
+    ngx_int_t   rc;
+    ngx_uint_t  again;
+
+    if (call->state == NGX_HTTP_VOICEBRIDGE_DONE || call->pumping) {
+        return NGX_OK;
+    }
+
+    if (!call->taken) {
+        rc = ngx_http_voicebridge_call_flush_header(call);
+
+        if (rc != NGX_OK) {
+            return rc == NGX_AGAIN ? NGX_OK : NGX_DONE;
+        }
     }
 
     call->pumping = 1;
@@ -160,23 +217,59 @@ ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call)
     call->pumping = 0;
 
     if (ngx_http_voicebridge_end_reached(call)) {
-        call->state = NGX_HTTP_VOICEBRIDGE_DONE;
-
         ngx_http_voicebridge_end_account(call);
         ngx_http_voicebridge_agent_peer_close(&call->peer);
 
         /* unread bytes behind a violation must not cost the Close frame */
 
-        r->lingering_close = call->cause
-                             == NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL;
+        call->request->lingering_close = call->cause
+                                   == NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL;
 
-        ngx_http_finalize_request(r, call->phone.eof ? NGX_ERROR : NGX_OK);
+        ngx_http_voicebridge_call_finalize(call, call->phone.eof ? NGX_ERROR
+                                                                 : NGX_OK);
+        return NGX_DONE;
+    }
+
+    return ngx_http_voicebridge_call_wait(call, again);
+}
+
+
+static void
+ngx_http_voicebridge_call_phone_handler(ngx_event_t *ev)
+{
+    ngx_connection_t             *c;
+    ngx_http_request_t           *r;
+    ngx_http_voicebridge_ctx_t   *ctx;
+    ngx_http_voicebridge_call_t  *call;
+
+    c = ev->data;
+    r = c->data;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_voicebridge_module);
+    call = ctx->call;
+
+    if (ngx_exiting && c->close) {
+
+        /* worker_shutdown_timeout is over: core ends the request */
+
+        ngx_http_voicebridge_call_give_back(call);
+        ev->handler(ev);
         return;
     }
 
-    ngx_http_voicebridge_call_wait(call, again);
+    ngx_http_voicebridge_leg_wake(&call->phone);
+
+    if (ev->write) {
+        call->phone.settled = 0;
+    }
+
+    if (ngx_http_voicebridge_call_pump(call) == NGX_DONE) {
+        ngx_http_run_posted_requests(c);
+    }
 }
 
+
+/* before the 101 has left, and after the call */
 
 static void
 ngx_http_voicebridge_call_handler(ngx_http_request_t *r)
@@ -186,7 +279,7 @@ ngx_http_voicebridge_call_handler(ngx_http_request_t *r)
     ctx = ngx_http_get_module_ctx(r, ngx_http_voicebridge_module);
 
     if (ctx->call) {
-        ngx_http_voicebridge_call_pump(ctx->call);
+        (void) ngx_http_voicebridge_call_pump(ctx->call);
     }
 }
 
@@ -212,7 +305,10 @@ ngx_http_voicebridge_call_peer_handler(ngx_http_voicebridge_agent_peer_t *peer)
         ngx_http_voicebridge_call_exiting(call, peer->connection);
     }
 
-    ngx_http_voicebridge_call_pump(call);
+    ngx_http_voicebridge_leg_wake(&call->agent);
+    call->agent.settled = 0;
+
+    (void) ngx_http_voicebridge_call_pump(call);
 }
 
 
@@ -238,50 +334,33 @@ ngx_http_voicebridge_call_flush_header(ngx_http_voicebridge_call_t *call)
         call->phone.eof = 1;
         ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_CALLER_LOST,
                                  NULL);
-        call->state = NGX_HTTP_VOICEBRIDGE_DONE;
-        ngx_http_finalize_request(r, NGX_ERROR);
+        ngx_http_voicebridge_call_finalize(call, NGX_ERROR);
         return NGX_DONE;
     }
 
     if (r->buffered || c->buffered) {
 
         if (ngx_http_voicebridge_end_reached(call)) {
-            call->state = NGX_HTTP_VOICEBRIDGE_DONE;
-            ngx_http_finalize_request(r, NGX_ERROR);
+            ngx_http_voicebridge_call_finalize(call, NGX_ERROR);
             return NGX_DONE;
         }
 
-        ngx_http_voicebridge_call_wait(call, 0);
-        return NGX_AGAIN;
+        return ngx_http_voicebridge_call_wait(call, 0) == NGX_OK ? NGX_AGAIN
+                                                                 : NGX_DONE;
     }
 
-    ngx_http_voicebridge_call_free_buffer(c);
+    ngx_http_voicebridge_call_take(call);
 
     return NGX_OK;
 }
 
 
-/* of 16 KiB, which core made for the 101: ours are shared */
+/* NGX_OK or NGX_DONE, as the pump */
 
-static void
-ngx_http_voicebridge_call_free_buffer(ngx_connection_t *c)
-{
-#if (NGX_HTTP_SSL)
-    if (c->ssl) {
-        ngx_ssl_free_buffer(c);
-    }
-#endif
-}
-
-
-static void
+static ngx_int_t
 ngx_http_voicebridge_call_wait(ngx_http_voicebridge_call_t *call,
     ngx_uint_t again)
 {
-    ngx_http_request_t  *r;
-
-    r = call->request;
-
     call->agent.held = call->speech.len != 0;
 
     ngx_http_voicebridge_leg_release(&call->phone);
@@ -292,16 +371,29 @@ ngx_http_voicebridge_call_wait(ngx_http_voicebridge_call_t *call,
     {
         ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
                                  "no events for a connection");
-        call->state = NGX_HTTP_VOICEBRIDGE_DONE;
-        ngx_http_finalize_request(r, NGX_ERROR);
-        return;
+        ngx_http_voicebridge_call_finalize(call, NGX_ERROR);
+        return NGX_DONE;
     }
 
     ngx_http_voicebridge_call_arm(call);
 
     if (again) {
-        ngx_post_event(r->connection->read, &ngx_posted_next_events);
+        ngx_post_event(call->request->connection->read,
+                       &ngx_posted_next_events);
     }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_voicebridge_call_finalize(ngx_http_voicebridge_call_t *call,
+    ngx_int_t rc)
+{
+    call->state = NGX_HTTP_VOICEBRIDGE_DONE;
+
+    ngx_http_voicebridge_call_give_back(call);
+    ngx_http_finalize_request(call->request, rc);
 }
 
 
@@ -328,6 +420,8 @@ ngx_http_voicebridge_call_cleanup(void *data)
     }
 
     call->state = NGX_HTTP_VOICEBRIDGE_DONE;
+
+    ngx_http_voicebridge_call_give_back(call);
 
     if (call->timer.timer_set) {
         ngx_del_timer(&call->timer);

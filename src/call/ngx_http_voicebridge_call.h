@@ -121,80 +121,22 @@ typedef struct {
 } ngx_http_voicebridge_ident_t;
 
 
+/*
+ * What a frame of audio needs stands together, from a line of the CPU's cache
+ * on: a worker of a thousand calls finds none of it there.
+ */
+
 typedef struct {
-    ngx_http_voicebridge_ident_t       ident;
-    ngx_event_t                        timer;      /* never cancelable: it
-                                                      holds a worker that is
-                                                      to exit */
     ngx_http_request_t                *request;
     ngx_http_voicebridge_loc_conf_t   *conf;
     ngx_http_voicebridge_ctx_t        *ctx;        /* SIDs, counts */
-    ngx_http_voicebridge_twiml_pt      twiml;
-    vb_resampler_bank_t               *bank;
-    ngx_shm_zone_t                    *zone;
-
     ngx_http_voicebridge_state_t       state;
     ngx_http_voicebridge_cause_t       cause;
-    char                               detail[128];    /* of the cause */
-    ngx_uint_t                         phone_status;   /* to close with */
 
-    ngx_http_voicebridge_leg_t         phone;
-    ngx_http_voicebridge_leg_t         agent;
-    ngx_http_voicebridge_agent_peer_t  peer;
-    ngx_http_voicebridge_fetch_t      *fetch;      /* under way, or NULL */
-
-    /* taken from the configuration and the start message */
-    ngx_str_t                          auth_tokens[2];
-    ngx_uint_t                         ntokens;
-    ngx_str_t                          dynamic_variables;
-    vb_agent_variable_t                extra[NGX_HTTP_VOICEBRIDGE_MAX_EXTRA];
-    ngx_uint_t                         nextra;
-    ngx_uint_t                         nparameters;    /* of them, Twilio's */
-    char                               agent_error[128];  /* its last word */
-
-    /* caller to agent */
-    vb_transcoder_t                    uplink;
-    u_char                            *early;      /* mu-law that came before
-                                                      it could be sent, or is
-                                                      to be joined; or NULL */
-    size_t                             early_pos;
-    size_t                             early_last;
-    size_t                             early_size;
-    ngx_msec_t                         joined;     /* when the last of it
-                                                      came */
-    uint64_t                           caller_bytes;   /* mu-law */
-
-    /* agent to caller */
-    vb_transcoder_t                    downlink;
-    ngx_str_t                          speech;     /* base64 still to go, in
-                                                      the agent leg's buffer */
-    int64_t                            interrupted;    /* last event id, -1 */
-    uint64_t                           agent_bytes;    /* mu-law */
-    ngx_msec_t                         played;     /* when all is played */
-
-    uint64_t                           started;    /* ms since the epoch */
-    ngx_uint_t                         events;     /* told to a webhook */
-    ngx_array_t                       *said;       /* ngx_str_t, for one; NULL:
-                                                      nothing yet */
-    size_t                             said_size;  /* bytes of it */
-
-    /* moments, ngx_current_msec */
-    ngx_msec_t                         accepted;
-    ngx_msec_t                         connecting; /* first request to the
-                                                      agent */
-    ngx_msec_t                         deadline;   /* of DRAINING and on */
-    ngx_msec_t                         agent_deadline; /* its closing */
-    ngx_msec_t                         handoff;    /* when exiting */
-    ngx_msec_t                         heard;      /* the caller's last words,
-                                                      while not answered */
-
-    ngx_http_voicebridge_stats_t       stats;
-    ngx_http_voicebridge_relay_t       relay;
-    ngx_http_voicebridge_talk_t        talk;
-    vb_activity_t                      activity;   /* of the caller */
-    uint32_t                           speaking_since; /* the agent, ms since
-                                                          accepted */
-
+    unsigned                           pumping:1;
+    unsigned                           taken:1;    /* events come right here */
+    unsigned                           calm:1;     /* the timer fits a call
+                                                      whose audio flows */
     unsigned                           speaking:1; /* the agent is heard */
     unsigned                           exiting:1;  /* handoff is set */
     unsigned                           retried:1;
@@ -207,9 +149,79 @@ typedef struct {
     unsigned                           mark_sent:1;
     unsigned                           mark_back:1;
     unsigned                           accounted:1;    /* the end is logged */
-    unsigned                           pumping:1;
     unsigned                           begun:1;    /* its start was good */
     unsigned                           said_cut:1; /* more was said */
+
+    ngx_str_t                          speech;     /* base64 still to go, in
+                                                      the agent leg's buffer */
+    uint64_t                           caller_bytes;   /* mu-law */
+
+    u_char                            *early;      /* mu-law that came before
+                                                      it could be sent, or is
+                                                      to be joined; or NULL */
+    size_t                             early_pos;
+    size_t                             early_last;
+    size_t                             early_size;
+    ngx_http_voicebridge_relay_t       relay;
+
+    ngx_http_voicebridge_leg_t         phone;
+    ngx_http_voicebridge_leg_t         agent;
+
+    ngx_http_voicebridge_talk_t        talk;
+    uint64_t                           agent_bytes;    /* mu-law */
+    ngx_msec_t                         played;     /* when all is played */
+    ngx_msec_t                         accepted;   /* the handshake */
+    vb_transcoder_t                    uplink;     /* caller to agent */
+    vb_transcoder_t                    downlink;
+    vb_activity_t                      activity;   /* of the caller */
+    uint32_t                           speaking_since; /* the agent, ms since
+                                                          accepted */
+
+    ngx_http_voicebridge_ident_t       ident;
+    ngx_event_t                        timer;      /* never cancelable: it
+                                                      holds a worker that is
+                                                      to exit */
+    ngx_event_handler_pt               handlers[2];    /* core's, of the
+                                                      phone's events */
+    ngx_http_voicebridge_twiml_pt      twiml;
+    vb_resampler_bank_t               *bank;
+    ngx_shm_zone_t                    *zone;
+
+    char                               detail[128];    /* of the cause */
+    ngx_uint_t                         phone_status;   /* to close with */
+
+    ngx_http_voicebridge_agent_peer_t  peer;
+    ngx_http_voicebridge_fetch_t      *fetch;      /* under way, or NULL */
+
+    /* taken from the configuration and the start message */
+    ngx_str_t                          auth_tokens[2];
+    ngx_uint_t                         ntokens;
+    ngx_str_t                          dynamic_variables;
+    vb_agent_variable_t                extra[NGX_HTTP_VOICEBRIDGE_MAX_EXTRA];
+    ngx_uint_t                         nextra;
+    ngx_uint_t                         nparameters;    /* of them, Twilio's */
+    char                               agent_error[128];  /* its last word */
+
+    int64_t                            interrupted;    /* last event id, -1 */
+
+    uint64_t                           started;    /* ms since the epoch */
+    ngx_uint_t                         events;     /* told to a webhook */
+    ngx_array_t                       *said;       /* ngx_str_t, for one; NULL:
+                                                      nothing yet */
+    size_t                             said_size;  /* bytes of it */
+
+    /* moments, ngx_current_msec */
+    ngx_msec_t                         joined;     /* when the last early audio
+                                                      came */
+    ngx_msec_t                         connecting; /* first request to the
+                                                      agent */
+    ngx_msec_t                         deadline;   /* of DRAINING and on */
+    ngx_msec_t                         agent_deadline; /* its closing */
+    ngx_msec_t                         handoff;    /* when exiting */
+    ngx_msec_t                         heard;      /* the caller's last words,
+                                                      while not answered */
+
+    ngx_http_voicebridge_stats_t       stats;
 } ngx_http_voicebridge_call_t;
 
 
@@ -224,8 +236,11 @@ ngx_int_t ngx_http_voicebridge_call_start(ngx_http_request_t *r,
     ngx_http_voicebridge_ctx_t *ctx, ngx_str_t auth_tokens[2],
     ngx_uint_t ntokens, ngx_http_voicebridge_twiml_pt twiml);
 
-/* moves everything that can be moved, then waits for what is next */
-void ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call);
+/*
+ * Moves everything that can be moved, then waits for what is next: NGX_OK.
+ * NGX_DONE: the request was let go, and the call may be no more.
+ */
+ngx_int_t ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call);
 
 /* puts the request's handlers back after core has taken them away */
 void ngx_http_voicebridge_call_set_handlers(ngx_http_voicebridge_call_t *call);

@@ -184,6 +184,10 @@ ngx_http_voicebridge_end_step(ngx_http_voicebridge_call_t *call)
 {
     ngx_uint_t  over;
 
+    if (call->state < NGX_HTTP_VOICEBRIDGE_DRAINING) {
+        return;
+    }
+
     over = (ngx_msec_int_t) (call->deadline - ngx_current_msec) <= 0;
 
     switch (call->state) {
@@ -565,7 +569,7 @@ ngx_http_voicebridge_end_redirected(ngx_http_voicebridge_fetch_t *f)
         }
     }
 
-    ngx_http_voicebridge_call_pump(call);
+    (void) ngx_http_voicebridge_call_pump(call);
     ngx_http_run_posted_requests(c);
 }
 

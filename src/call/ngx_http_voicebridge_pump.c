@@ -83,7 +83,7 @@ ngx_http_voicebridge_pump_phone(ngx_http_voicebridge_call_t *call)
     case NGX_OK:
         rc = ngx_http_voicebridge_pump_phone_messages(call);
 
-        if (rc == NGX_AGAIN && call->phone.connection->read->ready) {
+        if (rc == NGX_AGAIN && !call->phone.empty) {
             return NGX_OK;
         }
 
@@ -182,7 +182,7 @@ ngx_http_voicebridge_pump_agent(ngx_http_voicebridge_call_t *call)
 
         rc = ngx_http_voicebridge_pump_agent_messages(call);
 
-        if (rc == NGX_AGAIN && call->agent.connection->read->ready) {
+        if (rc == NGX_AGAIN && !call->agent.empty) {
             return NGX_OK;
         }
 
@@ -292,10 +292,10 @@ ngx_http_voicebridge_call_phone_paused(ngx_http_voicebridge_call_t *call)
     /* a caller who has gone has said so behind what is not read yet */
 
     return call->state < NGX_HTTP_VOICEBRIDGE_DRAINING
-           && !call->phone.connection->read->pending_eof
            && (call->early_last - call->early_pos
                >= NGX_HTTP_VOICEBRIDGE_EARLY_AUDIO - 1024
-               || ngx_http_voicebridge_leg_full(&call->agent));
+               || ngx_http_voicebridge_leg_full(&call->agent))
+           && !call->phone.connection->read->pending_eof;
 }
 
 

@@ -44,8 +44,13 @@ ngx_http_voicebridge_call_timer_handler(ngx_event_t *ev)
 
     ev->timedout = 0;
 
+    call->calm = 0;
+
+    ngx_http_voicebridge_leg_wake(&call->phone);
+    ngx_http_voicebridge_leg_wake(&call->agent);
+
     ngx_http_voicebridge_call_deadlines(call);
-    ngx_http_voicebridge_call_pump(call);
+    (void) ngx_http_voicebridge_call_pump(call);
 
     ngx_http_run_posted_requests(c);
 }
@@ -54,7 +59,21 @@ ngx_http_voicebridge_call_timer_handler(ngx_event_t *ev)
 void
 ngx_http_voicebridge_call_arm(ngx_http_voicebridge_call_t *call)
 {
+    ngx_uint_t      calm;
     ngx_msec_int_t  left;
+
+    /* while audio flows the deadlines only move away */
+
+    calm = call->state == NGX_HTTP_VOICEBRIDGE_LIVE
+           && !call->exiting && !call->agent_closing
+           && call->early_pos == call->early_last
+           && ngx_http_voicebridge_leg_queued(&call->agent) == 0;
+
+    if (calm && call->calm) {
+        return;
+    }
+
+    call->calm = calm;
 
     switch (call->state) {
 

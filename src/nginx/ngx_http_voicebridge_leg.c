@@ -18,9 +18,9 @@
 static ngx_int_t ngx_http_voicebridge_leg_room(ngx_http_voicebridge_leg_t *leg);
 
 #if (NGX_SSL)
-static ssize_t ngx_http_voicebridge_leg_ssl_recv(ngx_connection_t *c,
-    u_char *buf, size_t size);
-static ngx_uint_t ngx_http_voicebridge_leg_read_ahead(ngx_connection_t *c);
+static ssize_t ngx_http_voicebridge_leg_ssl_recv(
+    ngx_http_voicebridge_leg_t *leg, u_char *buf, size_t size);
+static ngx_uint_t ngx_http_voicebridge_leg_direct(ngx_connection_t *c);
 #endif
 
 
@@ -52,6 +52,9 @@ ngx_http_voicebridge_leg_init(ngx_http_voicebridge_leg_t *leg,
 
     if (c->ssl) {
         SSL_set_mode(c->ssl->connection, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+
+        leg->direct = ngx_http_voicebridge_leg_direct(c);
+        leg->left = 1;
     }
 
 #endif
@@ -90,7 +93,12 @@ ngx_http_voicebridge_leg_read(ngx_http_voicebridge_leg_t *leg)
         return NGX_DONE;
     }
 
+    if (leg->empty) {
+        return NGX_AGAIN;
+    }
+
     if (!c->read->ready) {
+        leg->empty = 1;
         return NGX_AGAIN;
     }
 
@@ -100,8 +108,8 @@ ngx_http_voicebridge_leg_read(ngx_http_voicebridge_leg_t *leg)
 
 #if (NGX_SSL)
 
-    if (c->ssl && ngx_http_voicebridge_leg_read_ahead(c)) {
-        n = ngx_http_voicebridge_leg_ssl_recv(c, leg->in.last,
+    if (leg->direct && !c->read->pending_eof) {
+        n = ngx_http_voicebridge_leg_ssl_recv(leg, leg->in.last,
                                               leg->in.end - leg->in.last);
     } else
 
@@ -110,12 +118,15 @@ ngx_http_voicebridge_leg_read(ngx_http_voicebridge_leg_t *leg)
         n = c->recv(c, leg->in.last, leg->in.end - leg->in.last);
     }
 
+    leg->empty = !c->read->ready;
+
     if (n == NGX_AGAIN) {
         return NGX_AGAIN;
     }
 
     if (n == 0 || n == NGX_ERROR) {
         leg->eof = 1;
+        leg->settled = 0;
         return NGX_DONE;
     }
 
@@ -173,7 +184,9 @@ ngx_http_voicebridge_leg_wait(ngx_http_voicebridge_leg_t *leg)
 
     c = leg->connection;
 
-    if (c == NULL) {
+    if (c == NULL
+        || (leg->settled && ngx_http_voicebridge_leg_queued(leg) == 0))
+    {
         return NGX_OK;
     }
 
@@ -192,12 +205,23 @@ ngx_http_voicebridge_leg_wait(ngx_http_voicebridge_leg_t *leg)
     if ((ngx_event_flags & NGX_USE_EPOLL_EVENT)
         && c->write->active && c->write->ready)
     {
-        return ngx_del_event(c->write, NGX_WRITE_EVENT, NGX_CLEAR_EVENT);
+        if (ngx_del_event(c->write, NGX_WRITE_EVENT, NGX_CLEAR_EVENT)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+    } else if (ngx_handle_write_event(c->write, 0) != NGX_OK) {
+
+        /* with level-triggered methods this also switches an idle one off */
+
+        return NGX_ERROR;
     }
 
-    /* with level-triggered methods this also switches an idle write off */
+    leg->settled = (ngx_event_flags & NGX_USE_EPOLL_EVENT)
+                   && c->read->active && !c->write->active && !leg->eof;
 
-    return ngx_handle_write_event(c->write, 0);
+    return NGX_OK;
 }
 
 
@@ -378,40 +402,50 @@ ngx_http_voicebridge_leg_room(ngx_http_voicebridge_leg_t *leg)
 /*
  * Core's recv() for TLS goes on until the socket says that there is no more,
  * a system call for each message that brings nothing.  This one reads once.
- * OpenSSL had nothing left, so all it asked the socket for was for as much as
- * its buffer holds: if less than that came, the socket was empty then, and an
- * event tells of what comes later.
+ * Where OpenSSL had nothing left, all it asked the socket for was for as much
+ * as its buffer holds: if less than that came, the socket was empty then, and
+ * an event tells of what comes later.  Nor does it clear OpenSSL's errors
+ * first, of which there hardly ever are any: a good read does not ask for
+ * them, and that there is no more to read is known without.
  */
 
 static ssize_t
-ngx_http_voicebridge_leg_ssl_recv(ngx_connection_t *c, u_char *buf,
-    size_t size)
+ngx_http_voicebridge_leg_ssl_recv(ngx_http_voicebridge_leg_t *leg,
+    u_char *buf, size_t size)
 {
-    int        n;
-    SSL       *ssl;
-    uint64_t   before;
+    int                n;
+    BIO               *bio;
+    SSL               *ssl;
+    uint64_t           before;
+    ngx_uint_t         left;
+    ngx_connection_t  *c;
 
+    c = leg->connection;
     ssl = c->ssl->connection;
-    before = BIO_number_read(SSL_get_rbio(ssl));
-
-    ERR_clear_error();
+    bio = SSL_get_rbio(ssl);
+    before = BIO_number_read(bio);
 
     n = SSL_read(ssl, buf, size);
 
     if (n > 0) {
-        c->read->ready = SSL_has_pending(ssl)
-                         || BIO_number_read(SSL_get_rbio(ssl)) - before
+        left = leg->left;
+        leg->left = SSL_has_pending(ssl);
+
+        c->read->ready = left || leg->left
+                         || BIO_number_read(bio) - before
                             >= NGX_HTTP_VOICEBRIDGE_LEG_AHEAD;
         return n;
     }
 
-    switch (SSL_get_error(ssl, n)) {
-
-    case SSL_ERROR_WANT_READ:
+    if (SSL_want_read(ssl) && BIO_should_read(bio)) {
+        leg->left = 0;
         c->read->ready = 0;
         return NGX_AGAIN;
+    }
 
-    case SSL_ERROR_SSL:
+    leg->direct = 0;
+
+    if (SSL_get_error(ssl, n) == SSL_ERROR_SSL) {
         ngx_ssl_error(NGX_LOG_INFO, c->log, 0, "SSL_read() failed");
 
         c->ssl->no_wait_shutdown = 1;
@@ -419,22 +453,23 @@ ngx_http_voicebridge_leg_ssl_recv(ngx_connection_t *c, u_char *buf,
         c->read->error = 1;
 
         return NGX_ERROR;
-
-    default:
-
-        /* the peer's end, or a rare case: core asks again */
-
-        ERR_clear_error();
-
-        return c->recv(c, buf, size);
     }
+
+    /* the peer's end, or a rare case: core asks again, from now on */
+
+    ERR_clear_error();
+
+    return c->recv(c, buf, size);
 }
 
 
-/* whether a single read does, and a short one tells that there is no more */
+/*
+ * Whether OpenSSL can be asked without core: a single read does, and a short
+ * one tells that there is no more.
+ */
 
 static ngx_uint_t
-ngx_http_voicebridge_leg_read_ahead(ngx_connection_t *c)
+ngx_http_voicebridge_leg_direct(ngx_connection_t *c)
 {
     SSL  *ssl;
 
@@ -464,12 +499,12 @@ ngx_http_voicebridge_leg_read_ahead(ngx_connection_t *c)
 
 #endif
 
-    return (c->ssl->last == NGX_OK || c->ssl->last == NGX_AGAIN)
+    return c->recv == ngx_ssl_recv && c->send == ngx_ssl_write
+           && (c->ssl->last == NGX_OK || c->ssl->last == NGX_AGAIN)
+           && c->ssl->saved_read_handler == NULL
            && c->ssl->saved_write_handler == NULL
            && !c->ssl->in_early
-           && !c->read->pending_eof
-           && SSL_get_read_ahead(ssl)
-           && !SSL_has_pending(ssl);
+           && SSL_get_read_ahead(ssl);
 }
 
 #endif

@@ -38,11 +38,13 @@ typedef struct {
 } ngx_http_voicebridge_out_t;
 
 
+/*
+ * What a message costs is for a good part memory that is not in the CPU's
+ * cache: what a frame of audio needs of a leg is in its first three lines.
+ */
+
 typedef struct {
     ngx_connection_t          *connection; /* NULL: not there (any more) */
-    vb_ws_reader_t             reader;
-    vb_ws_buf_t                in;
-    ngx_http_voicebridge_out_t out;
     ngx_msec_t                 last_read;  /* when bytes last came */
     ngx_msec_t                 last_sent;  /* when the peer last took bytes, or
                                               the first of those queued came */
@@ -54,6 +56,15 @@ typedef struct {
     unsigned                   eof:1;      /* the peer's end, or an error */
     unsigned                   broken:1;   /* nothing can be sent any more,
                                               what has come can be read */
+    unsigned                   empty:1;    /* the socket was: only an event
+                                              tells of more */
+    unsigned                   direct:1;   /* OpenSSL is asked without core */
+    unsigned                   left:1;     /* it has bytes of the socket's */
+    unsigned                   settled:1;  /* the events asked for are those
+                                              of a leg with nothing queued */
+    ngx_http_voicebridge_out_t out;
+    vb_ws_buf_t                in;
+    vb_ws_reader_t             reader;
 } ngx_http_voicebridge_leg_t;
 
 
@@ -68,9 +79,13 @@ void ngx_http_voicebridge_leg_init(ngx_http_voicebridge_leg_t *leg,
 ngx_int_t ngx_http_voicebridge_leg_preread(ngx_http_voicebridge_leg_t *leg,
     u_char *data, size_t len);
 
+/* an event of the connection's, or a timer's that looks at it: may be read */
+#define ngx_http_voicebridge_leg_wake(leg)  (leg)->empty = 0
+
 /*
- * Reads once.  NGX_OK: bytes came; NGX_AGAIN: none now; NGX_DONE: the peer
- * is gone (leg->eof); NGX_ERROR: no memory.
+ * Reads once.  NGX_OK: bytes came, and leg->empty says whether there may be
+ * more; NGX_AGAIN: none now; NGX_DONE: the peer is gone (leg->eof);
+ * NGX_ERROR: no memory.
  */
 ngx_int_t ngx_http_voicebridge_leg_read(ngx_http_voicebridge_leg_t *leg);
 
@@ -126,7 +141,10 @@ void ngx_http_voicebridge_leg_drop(ngx_http_voicebridge_leg_t *leg);
  */
 ngx_int_t ngx_http_voicebridge_leg_flush(ngx_http_voicebridge_leg_t *leg);
 
-/* asks nginx for the events a leg needs, and gives shared memory back */
+/*
+ * Asks nginx for the events a leg needs (settled must be 0 where others may
+ * have asked for some), and gives shared memory back.
+ */
 ngx_int_t ngx_http_voicebridge_leg_wait(ngx_http_voicebridge_leg_t *leg);
 void ngx_http_voicebridge_leg_release(ngx_http_voicebridge_leg_t *leg);
 

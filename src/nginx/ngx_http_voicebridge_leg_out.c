@@ -19,6 +19,8 @@
 
 static u_char *ngx_http_voicebridge_leg_make(ngx_http_voicebridge_leg_t *leg,
     ngx_uint_t opcode, u_char *payload, size_t len);
+static ssize_t ngx_http_voicebridge_leg_send(ngx_http_voicebridge_leg_t *leg,
+    size_t size);
 static ngx_int_t ngx_http_voicebridge_leg_reserve(
     ngx_http_voicebridge_leg_t *leg, size_t size);
 static u_char *ngx_http_voicebridge_leg_overtake(
@@ -200,7 +202,7 @@ ngx_http_voicebridge_leg_flush(ngx_http_voicebridge_leg_t *leg)
 
 #endif
 
-        n = c->send(c, leg->out.pos, size);
+        n = ngx_http_voicebridge_leg_send(leg, size);
 
         if (n == NGX_AGAIN) {
 #if (NGX_SSL)
@@ -219,6 +221,34 @@ ngx_http_voicebridge_leg_flush(ngx_http_voicebridge_leg_t *leg)
     }
 
     return NGX_OK;
+}
+
+
+/* core's send(), of which TLS needs the first half as long as all goes well */
+
+static ssize_t
+ngx_http_voicebridge_leg_send(ngx_http_voicebridge_leg_t *leg, size_t size)
+{
+    ngx_connection_t  *c;
+
+    c = leg->connection;
+
+#if (NGX_SSL)
+
+    if (leg->direct) {
+        int  n;
+
+        n = SSL_write(c->ssl->connection, leg->out.pos, size);
+
+        if (n > 0) {
+            c->sent += n;
+            return n;
+        }
+    }
+
+#endif
+
+    return c->send(c, leg->out.pos, size);
 }
 
 

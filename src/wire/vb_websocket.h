@@ -61,15 +61,17 @@ typedef struct {
     unsigned         closed:1;         /* a Close was read: nothing more */
     u_char           mask[4];
     uint64_t         left;             /* payload bytes of the frame to come */
-    uint32_t         mask_phase;
     size_t           length;           /* payload bytes of the message so far */
+    uint32_t         mask_phase;
     uint32_t         utf8;             /* state of the UTF-8 check */
     size_t           control_length;
-    u_char           control[VB_WS_MAX_CONTROL];
 
     /* after VB_ERROR */
-    unsigned         status;           /* to close with: 1002, 1007, 1009 */
     const char      *error;            /* plain reason, static */
+    unsigned         status;           /* to close with: 1002, 1007, 1009 */
+
+    /* last: data frames need none of it */
+    u_char           control[VB_WS_MAX_CONTROL];
 } vb_ws_reader_t;
 
 
