@@ -3,13 +3,16 @@
  * The load rig: one measurement of one gateway.
  *
  *     rig -p PORT -l FD -w PID [-r] [-s CERT -k KEY] [-f FORMAT] [-c CALLS]
- *         [-t SECONDS] [-b BYTES]
+ *         [-t SECONDS] [-b BYTES] [-x TURN/TURNS]
  *
  * Plays CALLS phones that call 127.0.0.1:PORT, and their far ends, which
  * accept on the listening socket FD.  -r: the gateway is a relay; -s: TLS on
  * both legs; -f: the agent's audio format; -b: once all is measured the far
- * ends send a message of so many bytes, and memory is taken before and after.
- * Prints name=value pairs.
+ * ends send a message of so many bytes, and memory is taken before and after;
+ * -x: this is one of TURNS rigs, whose gateways share a core.  When the calls
+ * are set up it says "ready", reads the moment when the first turn begins (ns,
+ * CLOCK_MONOTONIC), and then talks in its own turns only, for SECONDS of them
+ * in all.  Prints name=value pairs.
  */
 
 
@@ -30,6 +33,13 @@
 #define RIG_MS          1000000ULL
 #define RIG_SECOND      1000000000ULL
 
+/* of a rig's; short, so that whatever makes the machine slow is in all */
+#define RIG_TURN        (RIG_SECOND / 4)
+
+/* the way into and out of idle takes a core as long as a message does, and
+ * where the rig sleeps the gateway wakes it: it sleeps for no less */
+#define RIG_SLEEP       (2 * RIG_MS)
+
 /* calls whose far ends send a large message, one at a time */
 #define RIG_BIG_CALLS   4
 #define RIG_BIG_TIME    (RIG_SECOND / 2)
@@ -41,7 +51,10 @@
 #define RIG_DRAIN       (3 * RIG_SECOND)
 
 
-/* evenly spread: unit n of all calls together is due at start + n * step */
+/*
+ * Evenly spread: unit n of all calls together is due at start + n * step, in
+ * the rig's own turns, once there are turns.
+ */
 typedef struct {
     uint64_t       start;
     double         step;
@@ -56,8 +69,10 @@ static int rig_options(rig_t *rig, int argc, char **argv);
 static int rig_setup(rig_t *rig, rig_schedule_t schedule[2],
     rig_process_t *first);
 static int rig_next_call(rig_t *rig);
+static int rig_begin(rig_t *rig, rig_schedule_t schedule[2]);
 static void rig_run(rig_t *rig, rig_schedule_t schedule[2], uint64_t until);
 static uint64_t rig_due(rig_t *rig, rig_schedule_t *schedule);
+static uint64_t rig_moment(rig_t *rig, uint64_t own);
 static void rig_wait(rig_t *rig, uint64_t until);
 static int rig_sample(rig_t *rig, rig_sample_t *sample);
 static void rig_large(rig_t *rig);
@@ -76,7 +91,8 @@ main(int argc, char **argv)
 
     if (rig_options(&rig, argc, argv) != VB_OK) {
         fprintf(stderr, "usage: rig -p PORT -l FD -w PID [-r] [-s CERT -k KEY] "
-                "[-f FORMAT] [-c CALLS] [-t SECONDS] [-b BYTES]\n");
+                "[-f FORMAT] [-c CALLS] [-t SECONDS] [-b BYTES] "
+                "[-x TURN/TURNS]\n");
         return 2;
     }
 
@@ -106,7 +122,12 @@ main(int argc, char **argv)
         return 1;
     }
 
-    rig_run(&rig, schedule, rig_clock() + RIG_SECOND / 2);
+    if (rig_begin(&rig, schedule) != VB_OK) {
+        fprintf(stderr, "rig: nobody said when to begin\n");
+        return 1;
+    }
+
+    rig_run(&rig, schedule, rig.begin + rig.turns * RIG_SECOND / 2);
 
     rig.measuring = 1;
 
@@ -115,8 +136,9 @@ main(int argc, char **argv)
         return 1;
     }
 
-    rig_run(&rig, schedule,
-            rig_clock() + (uint64_t) (rig.seconds * RIG_SECOND));
+    rig_run(&rig, schedule, rig.begin + rig.turns * RIG_SECOND / 2
+                            + (uint64_t) (rig.turns * rig.seconds
+                                          * RIG_SECOND));
 
     if (rig_sample(&rig, &end) != VB_OK) {
         fprintf(stderr, "rig: the worker is gone\n");
@@ -160,8 +182,9 @@ rig_options(rig_t *rig, int argc, char **argv)
     rig->format_name = "ulaw_8000";
     rig->ncalls = 100;
     rig->seconds = 8;
+    rig->turns = 1;
 
-    while ((c = getopt(argc, argv, "p:l:w:rs:k:f:c:t:b:")) != -1) {
+    while ((c = getopt(argc, argv, "p:l:w:rs:k:f:c:t:b:x:")) != -1) {
         switch (c) {
 
         case 'p':
@@ -205,6 +228,13 @@ rig_options(rig_t *rig, int argc, char **argv)
             rig->big = strtoul(optarg, NULL, 10);
             break;
 
+        case 'x':
+            if (sscanf(optarg, "%u/%u", &rig->turn, &rig->turns) != 2) {
+                return VB_ERROR;
+            }
+
+            break;
+
         default:
             return VB_ERROR;
         }
@@ -215,7 +245,7 @@ rig_options(rig_t *rig, int argc, char **argv)
 
     if (rig->port == 0 || rig->listen == -1 || rig->pid == 0
         || rig->ncalls <= RIG_FIRST_CALLS || rig->seconds <= 0
-        || (rig->tls && rig->key == NULL))
+        || (rig->tls && rig->key == NULL) || rig->turn >= rig->turns)
     {
         return VB_ERROR;
     }
@@ -291,6 +321,33 @@ rig_next_call(rig_t *rig)
 }
 
 
+/* waits for the other rigs; from now on all calls talk */
+
+static int
+rig_begin(rig_t *rig, rig_schedule_t schedule[2])
+{
+    unsigned long long  begin;
+
+    rig->begin = rig_clock();
+
+    if (rig->turns > 1) {
+        printf("ready\n");
+        fflush(stdout);
+
+        if (scanf("%llu", &begin) != 1) {
+            return VB_ERROR;
+        }
+
+        rig->begin = begin;
+    }
+
+    schedule[0].start = schedule[1].start = 0;
+    schedule[0].n = schedule[1].n = 0;
+
+    return VB_OK;
+}
+
+
 static void
 rig_run(rig_t *rig, rig_schedule_t schedule[2], uint64_t until)
 {
@@ -317,6 +374,7 @@ rig_due(rig_t *rig, rig_schedule_t *schedule)
 
     for ( ;; ) {
         due = schedule->start + (uint64_t) (schedule->n * schedule->step);
+        due = rig_moment(rig, due);
         now = rig_clock();
 
         if (now < due) {
@@ -339,6 +397,23 @@ rig_due(rig_t *rig, rig_schedule_t *schedule)
 }
 
 
+/* when the rig's own time will have come so far */
+
+static uint64_t
+rig_moment(rig_t *rig, uint64_t own)
+{
+    uint64_t  turn;
+
+    if (rig->begin == 0) {
+        return own;
+    }
+
+    turn = own / RIG_TURN * rig->turns + rig->turn;
+
+    return rig->begin + turn * RIG_TURN + own % RIG_TURN;
+}
+
+
 static void
 rig_wait(rig_t *rig, uint64_t until)
 {
@@ -348,7 +423,7 @@ rig_wait(rig_t *rig, uint64_t until)
     struct epoll_event  events[64];
 
     now = rig_clock();
-    until = until > now ? until - now : 0;
+    until = until > now + RIG_SLEEP ? until - now - RIG_SLEEP : 0;
 
     ts.tv_sec = until / RIG_SECOND;
     ts.tv_nsec = until % RIG_SECOND;
@@ -377,10 +452,6 @@ static int
 rig_sample(rig_t *rig, rig_sample_t *sample)
 {
     sample->time = rig_clock();
-
-    if (rig_process(&sample->rig, getpid(), 0) != VB_OK) {
-        return VB_ERROR;
-    }
 
     return rig_process(&sample->worker, rig->pid, 1);
 }

@@ -113,7 +113,6 @@ typedef struct {
 typedef struct {
     uint64_t           time;
     rig_process_t      worker;
-    rig_process_t      rig;
 } rig_sample_t;
 
 
@@ -131,6 +130,8 @@ struct rig_s {
     double             seconds;
     pid_t              pid;           /* the gateway's worker */
     size_t             big;           /* bytes of a last, large message */
+    unsigned           turn;          /* of the rigs that take turns, or 0 */
+    unsigned           turns;         /* or 1 */
 
     int                epoll;
     SSL_CTX           *client;
@@ -142,6 +143,7 @@ struct rig_s {
     unsigned           lives;         /* set up */
     unsigned           talkers;       /* calls with an id below this talk */
 
+    uint64_t           begin;         /* when the turns do, ns; 0: not yet */
     unsigned           measuring:1;
     u_char            *buffer;        /* what is read, if read whole */
     uint64_t           now;           /* when the last bytes were read, ns */

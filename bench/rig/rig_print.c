@@ -13,9 +13,6 @@
 /* and if it never was away for longer than this */
 #define RIG_AWAY        20000
 
-/* there must be a core's time left */
-#define RIG_BUSY        0.98
-
 
 static void rig_print_histogram(const char *name, rig_histogram_t *histogram);
 static uint64_t rig_quantile(rig_histogram_t *histogram, double q);
@@ -25,15 +22,13 @@ void
 rig_print(rig_t *rig, rig_process_t *first, rig_sample_t *begin,
     rig_sample_t *end)
 {
-    double       elapsed, busy;
+    double       elapsed;
     const char  *invalid;
 
-    elapsed = end->time - begin->time;
-    busy = (end->rig.cpu - begin->rig.cpu) / elapsed;
+    elapsed = (double) (end->time - begin->time) / rig->turns;
 
     invalid = rig_quantile(&rig->late, 0.99) > RIG_LATE ? "late"
               : rig->late.max > RIG_AWAY ? "away"
-              : busy > RIG_BUSY ? "busy"
               : "no";
 
     printf("cpu=%.3f ", (end->worker.cpu - begin->worker.cpu) / 1e3
@@ -57,8 +52,8 @@ rig_print(rig_t *rig, rig_process_t *first, rig_sample_t *begin,
     rig_print_histogram("down", &rig->down);
     rig_print_histogram("late", &rig->late);
 
-    printf("large=%.1f busy=%.3f invalid=%s error=%s\n", rig->large, busy,
-           invalid, rig->error);
+    printf("large=%.1f invalid=%s error=%s\n", rig->large, invalid,
+           rig->error);
 }
 
 
