@@ -203,6 +203,8 @@ sub adapted {
               {$1$build/certificates/good.crt;}g;
     $text =~ s{(\bssl_certificate_key\s+)[^;]+;}
               {$1$build/certificates/good.key;}g;
+    $text =~ s{(\b\w+_trusted_certificate\s+)[^;]+;}
+              {$1$build/certificates/ca.crt;}g;
     $text =~ s{(\blisten\s+)[^;\s]*}{${1}127.0.0.1:$port}g;
 
     # a name that nobody knows
