@@ -563,6 +563,35 @@ a key was pressed: 7
 
 
 
+=== frames without audio before the agent is there
+--- config
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+        $TEST_NGINX_VOICEBRIDGE
+    }
+--- agent
+    my $socket = $agent->socket;
+
+    $socket->expect_initiation;
+    $socket->await_cue;
+    $socket->metadata(input => 'ulaw_8000', output => 'ulaw_8000');
+    $socket->note(event => 'heard', audio => $socket->recv_audio(3));
+    $socket->recv_close;
+--- test
+    my $phone = started();
+
+    agent->event('initiation');
+    $phone->media($_) for '', 'abc', '';
+    settled($phone);
+    agent->cue;
+
+    is agent->event('heard')->{audio}, 'abc', 'only those that have some';
+
+    $phone->stop;
+    closed($phone, 1000);
+
+
+
 === a tool that is not here
 --- config
     location = /twilio/media-stream {
