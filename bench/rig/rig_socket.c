@@ -12,6 +12,7 @@
 
 
 static SSL_CTX *rig_socket_context(rig_t *rig, const SSL_METHOD *method);
+static ssize_t rig_socket_again(SSL *ssl, int n);
 
 
 int
@@ -69,16 +70,9 @@ rig_socket_recv(rig_peer_t *peer, u_char *p, size_t size)
         return n == -1 && errno == EAGAIN ? VB_AGAIN : n;
     }
 
-    ERR_clear_error();
-
     n = SSL_read(peer->ssl, p, size);
 
-    if (n <= 0) {
-        return SSL_get_error(peer->ssl, n) == SSL_ERROR_WANT_READ ? VB_AGAIN
-                                                                  : 0;
-    }
-
-    return n;
+    return n > 0 ? n : rig_socket_again(peer->ssl, n);
 }
 
 
@@ -93,14 +87,24 @@ rig_socket_send(rig_peer_t *peer, const u_char *p, size_t size)
         return n == -1 && errno == EAGAIN ? VB_AGAIN : n;
     }
 
-    ERR_clear_error();
-
     n = SSL_write(peer->ssl, p, size);
 
-    if (n <= 0) {
-        return SSL_get_error(peer->ssl, n) == SSL_ERROR_WANT_WRITE ? VB_AGAIN
-                                                                   : 0;
-    }
+    return n > 0 ? n : rig_socket_again(peer->ssl, n);
+}
 
-    return n;
+
+/* OpenSSL's errors are cleared only here: it takes a while, and none is left
+ * behind */
+
+static ssize_t
+rig_socket_again(SSL *ssl, int n)
+{
+    int  error;
+
+    error = SSL_get_error(ssl, n);
+
+    ERR_clear_error();
+
+    return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE
+           ? VB_AGAIN : 0;
 }
