@@ -141,6 +141,57 @@ __DATA__
 
 
 
+=== passthrough is of the text: what decodes goes on as it was written
+--- config
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+        $TEST_NGINX_VOICEBRIDGE
+        voicebridge_elevenlabs_auth none;
+    }
+--- agent
+    my $socket = $agent->socket;
+
+    $socket->expect_initiation;
+    $socket->metadata(input => 'ulaw_8000', output => 'ulaw_8000');
+    $socket->note(event => 'live');
+
+    for (1 .. 3) {
+        my $message = $socket->recv_json;
+
+        redo unless exists $message->{user_audio_chunk};
+
+        $socket->note(event => 'text', text => $message->{user_audio_chunk});
+        $socket->send_json({ type => 'audio', audio_event => {
+            event_id => $_, audio_base_64 => $message->{user_audio_chunk} } });
+    }
+
+    $socket->close_with(1000);
+--- test
+    my $phone = phone()->connect;
+
+    $phone->start(parameters => { agent_id => 'agent_1' });
+    agent->event('live');
+    log_has(qr/call $phone->{call_sid}: conversation/);
+
+    # bits behind the last byte, and padding that is left out
+    for (['AA==', 'AA=='], ['AB==', 'AB=='], ['AAE', 'AAE=']) {
+        my $message = $phone->media_message('');
+
+        $message->{media}{payload} = $_->[0];
+        $phone->send_json($message);
+
+        is agent->event('text')->{text}, $_->[1], "$_->[0] to the agent";
+        is $phone->recv_event('media')->{media}{payload}, $_->[1],
+           'and to the caller';
+    }
+
+    $phone->stop;
+    $phone->recv_close;
+--- no_error_log
+[error]
+
+
+
 === each way has a format of its own
 --- config
     location = /twilio/media-stream {

@@ -27,22 +27,35 @@
 
 
 static ngx_int_t ngx_http_voicebridge_media_caller(
-    ngx_http_voicebridge_call_t *call, u_char *ulaw, size_t len);
+    ngx_http_voicebridge_call_t *call, u_char *ulaw, size_t len,
+    ngx_str_t *text);
 static ngx_int_t ngx_http_voicebridge_media_keep(
     ngx_http_voicebridge_call_t *call, u_char *ulaw, size_t len);
 static ngx_int_t ngx_http_voicebridge_media_to_phone(
-    ngx_http_voicebridge_call_t *call, u_char *ulaw, size_t len);
+    ngx_http_voicebridge_call_t *call, u_char *ulaw, size_t len,
+    ngx_str_t *text);
+static u_char *ngx_http_voicebridge_media_text(u_char *p, u_char *audio,
+    size_t len, ngx_str_t *text);
 
 
 ngx_int_t
 ngx_http_voicebridge_media_uplink(ngx_http_voicebridge_call_t *call,
     ngx_str_t *base64)
 {
-    u_char   *p;
-    ssize_t   len;
-    size_t    n;
+    u_char     *p, ulaw[NGX_HTTP_VOICEBRIDGE_UPLINK_SLICE];
+    ssize_t     len;
+    size_t      n;
+    ngx_str_t  *text;
 
-    len = vb_base64_decode(base64->data, base64->data, base64->len);
+    /* a text that can go on as it is stays */
+
+    text = vb_transcoder_passthrough(&call->uplink)
+           && vb_base64_decoded_length(base64->len) <= sizeof(ulaw)
+               ? base64 : NULL;
+
+    p = text ? ulaw : base64->data;
+
+    len = vb_base64_decode(p, base64->data, base64->len);
     if (len == VB_ERROR) {
         return NGX_DECLINED;
     }
@@ -53,7 +66,7 @@ ngx_http_voicebridge_media_uplink(ngx_http_voicebridge_call_t *call,
 
     call->caller_bytes += len;
 
-    ngx_http_voicebridge_speech_caller(call, base64->data, len);
+    ngx_http_voicebridge_speech_caller(call, p, len);
 
     if (call->state != NGX_HTTP_VOICEBRIDGE_LIVE
         || call->conf->uplink_frame
@@ -68,9 +81,7 @@ ngx_http_voicebridge_media_uplink(ngx_http_voicebridge_call_t *call,
             return NGX_OK;
         }
 
-        if (ngx_http_voicebridge_media_keep(call, base64->data, len)
-            != NGX_OK)
-        {
+        if (ngx_http_voicebridge_media_keep(call, p, len) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -78,10 +89,10 @@ ngx_http_voicebridge_media_uplink(ngx_http_voicebridge_call_t *call,
                    ? ngx_http_voicebridge_media_early(call, 0) : NGX_OK;
     }
 
-    for (p = base64->data; len; p += n, len -= n) {
+    for ( /* void */ ; len; p += n, len -= n) {
         n = ngx_min((size_t) len, NGX_HTTP_VOICEBRIDGE_UPLINK_SLICE);
 
-        if (ngx_http_voicebridge_media_caller(call, p, n) != NGX_OK) {
+        if (ngx_http_voicebridge_media_caller(call, p, n, text) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -112,7 +123,8 @@ ngx_http_voicebridge_media_early(ngx_http_voicebridge_call_t *call,
         }
 
         if (ngx_http_voicebridge_media_caller(call,
-                                              call->early + call->early_pos, n)
+                                              call->early + call->early_pos, n,
+                                              NULL)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -154,9 +166,10 @@ ngx_http_voicebridge_media_downlink(ngx_http_voicebridge_call_t *call)
 {
     u_char   raw[NGX_HTTP_VOICEBRIDGE_DOWNLINK_SLICE];
     u_char   ulaw[NGX_HTTP_VOICEBRIDGE_DOWNLINK_SLICE];
-    u_char  *p;
-    size_t   n;
-    ssize_t  len;
+    u_char    *p;
+    size_t     n;
+    ssize_t    len;
+    ngx_str_t  text;
 
     while (call->speech.len && !ngx_http_voicebridge_leg_full(&call->phone)) {
 
@@ -168,6 +181,9 @@ ngx_http_voicebridge_media_downlink(ngx_http_voicebridge_call_t *call)
             return NGX_DECLINED;
         }
 
+        text.data = call->speech.data;
+        text.len = n;
+
         call->speech.data += n;
         call->speech.len -= n;
 
@@ -175,10 +191,13 @@ ngx_http_voicebridge_media_downlink(ngx_http_voicebridge_call_t *call)
 
         if (!vb_transcoder_passthrough(&call->downlink)) {
             len = vb_transcode(&call->downlink, ulaw, raw, len);
+            text.len = 0;
             p = ulaw;
         }
 
-        if (ngx_http_voicebridge_media_to_phone(call, p, len) != NGX_OK) {
+        if (ngx_http_voicebridge_media_to_phone(call, p, len, &text)
+            != NGX_OK)
+        {
             return NGX_ERROR;
         }
     }
@@ -227,11 +246,14 @@ ngx_http_voicebridge_media_mark(ngx_http_voicebridge_call_t *call)
 }
 
 
-/* one message to the agent, from at most one uplink slice of mu-law */
+/*
+ * One message to the agent, from at most one uplink slice of mu-law, whose
+ * base64 text is there already or NULL.
+ */
 
 static ngx_int_t
 ngx_http_voicebridge_media_caller(ngx_http_voicebridge_call_t *call,
-    u_char *ulaw, size_t len)
+    u_char *ulaw, size_t len, ngx_str_t *text)
 {
     u_char  *p, *last, *audio;
     size_t   size;
@@ -258,7 +280,7 @@ ngx_http_voicebridge_media_caller(ngx_http_voicebridge_call_t *call,
     }
 
     last = vb_agent_audio_prefix(p);
-    last += vb_base64_encode(last, audio, len);
+    last = ngx_http_voicebridge_media_text(last, audio, len, text);
     (void) vb_agent_audio_suffix(last);
 
     return ngx_http_voicebridge_leg_end(&call->agent, p, size);
@@ -320,7 +342,7 @@ ngx_http_voicebridge_media_keep(ngx_http_voicebridge_call_t *call,
 
 static ngx_int_t
 ngx_http_voicebridge_media_to_phone(ngx_http_voicebridge_call_t *call,
-    u_char *ulaw, size_t len)
+    u_char *ulaw, size_t len, ngx_str_t *text)
 {
     size_t      size;
     u_char     *p, *last;
@@ -338,7 +360,7 @@ ngx_http_voicebridge_media_to_phone(ngx_http_voicebridge_call_t *call,
     }
 
     last = vb_twilio_media_prefix(p, &call->ctx->stream_sid);
-    last += vb_base64_encode(last, ulaw, len);
+    last = ngx_http_voicebridge_media_text(last, ulaw, len, text);
     (void) vb_twilio_media_suffix(last);
 
     now = ngx_current_msec;
@@ -360,4 +382,18 @@ ngx_http_voicebridge_media_to_phone(ngx_http_voicebridge_call_t *call,
     call->played += (len + 7) / 8;
 
     return ngx_http_voicebridge_leg_end(&call->phone, p, size);
+}
+
+
+/* base64, as it came where that is as long: padding may have been left out */
+
+static u_char *
+ngx_http_voicebridge_media_text(u_char *p, u_char *audio, size_t len,
+    ngx_str_t *text)
+{
+    if (text && text->len == vb_base64_encoded_length(len)) {
+        return ngx_cpymem(p, text->data, text->len);
+    }
+
+    return p + vb_base64_encode(p, audio, len);
 }
