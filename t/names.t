@@ -17,6 +17,7 @@ BEGIN {
 }
 
 use Voicebridge::Test;
+use Voicebridge::Metrics qw( metrics );
 
 my $pid = fork() // die "fork: $!\n";
 
@@ -58,7 +59,11 @@ run_tests();
 __DATA__
 
 === in a signed URL
+--- http_config
+    voicebridge_zone voicebridge:1m;
 --- config
+    location = /metrics { voicebridge_metrics; }
+
     resolver 127.0.0.1:$TEST_NGINX_DNS_PORT ipv6=off valid=1s;
     resolver_timeout 300ms;
 
@@ -103,7 +108,11 @@ __DATA__
         is(($phone->recv_close)[0], 1011, "$name is not");
         $phone->disconnect;
         log_has(qr/\[error\].*$why/i);
-        log_has(qr/call $phone->{call_sid}: Call ended.*=agent_unreachable/);
+        log_has(qr/call $phone->{call_sid}: Call ended.*be resolved,.*=agent_unr/);
     }
+
+    # each was tried twice
+    is metrics()->{'voicebridge_request_failures_total'
+                   . '{service="elevenlabs",kind="resolve"}'}, 4, 'counted';
 --- error_log
 could not be resolved

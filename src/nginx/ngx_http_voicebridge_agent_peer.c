@@ -487,13 +487,16 @@ ngx_http_voicebridge_agent_peer_reason(ngx_http_voicebridge_agent_peer_t *peer,
         peer->failure = peer->status >= 500 ? "5xx"
                         : peer->status >= 400 ? "4xx" : "handshake";
 
+    } else if (u->peer.get == NULL) {
+
+        /* of a second attempt there is a state already, and it says nothing */
+
+        peer->error = "could not be resolved";
+        peer->failure = "resolve";
+
     } else if (u->state && u->state->connect_time != (ngx_msec_t) -1) {
         peer->error = "did not complete the handshake";
         peer->failure = "handshake";
-
-    } else if (u->peer.get == NULL) {
-        peer->error = "could not be resolved";
-        peer->failure = "resolve";
 
     } else {
         peer->error = "could not connect";
