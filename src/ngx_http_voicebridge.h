@@ -213,8 +213,12 @@ typedef struct {
     uint64_t       caller_audio;           /* ms of audio moved */
     uint64_t       agent_audio;
     unsigned       stream:1;               /* the numbers above are meant */
+    unsigned       handled:1;              /* the handler of streams has had
+                                              it */
     unsigned       defaults:1;             /* what is empty may still be the
                                               location's own */
+    ngx_http_voicebridge_location_t  *location;    /* of ours that it came to,
+                                              see ..._preaccess.c */
     ngx_http_voicebridge_taken_t  *taken;  /* of this location, or NULL */
     void          *call;                   /* the live call, or NULL */
     ngx_http_log_handler_pt  log_handler;  /* core's, of a stream */

@@ -169,6 +169,12 @@ __DATA__
         $TEST_NGINX_VOICEBRIDGE
     }
 
+    # as in many a server that has other locations, too
+    error_page 401 403 404 /page;
+    error_page 500 502 503 504 /page;
+
+    location = /page { return 200 'sorry'; }
+
     location = /denied {
         deny all;
         voicebridge_media_stream;

@@ -72,6 +72,10 @@ ngx_int_t ngx_http_voicebridge_add_preaccess_handler(ngx_conf_t *cf);
 /* r's context, made when it is not there yet; NULL without memory */
 ngx_http_voicebridge_ctx_t *ngx_http_voicebridge_ctx(ngx_http_request_t *r);
 
+/* the same, also behind an internal redirect; NULL where it was not made */
+ngx_http_voicebridge_ctx_t *ngx_http_voicebridge_find_ctx(
+    ngx_http_request_t *r);
+
 /*
  * Fills what r's context still lacks and its location says: the agent and, in
  * an API's, the number that calls.  NGX_OK, or NGX_ERROR.

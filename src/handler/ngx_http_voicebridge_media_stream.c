@@ -43,12 +43,14 @@ ngx_http_voicebridge_media_stream_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* also says that whoever refuses from here on is this handler */
-
     ctx = ngx_http_voicebridge_ctx(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    /* whoever refuses from here on is this handler */
+
+    ctx->handled = 1;
 
     if (r->method != NGX_HTTP_GET) {
         return NGX_HTTP_NOT_ALLOWED;

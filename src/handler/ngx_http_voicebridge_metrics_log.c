@@ -7,6 +7,8 @@
 
 
 static ngx_int_t ngx_http_voicebridge_metrics_log(ngx_http_request_t *r);
+static ngx_http_voicebridge_location_t *ngx_http_voicebridge_metrics_location(
+    ngx_http_request_t *r);
 static const char *ngx_http_voicebridge_metrics_refused(ngx_http_request_t *r);
 
 
@@ -41,18 +43,18 @@ ngx_http_voicebridge_metrics_log(ngx_http_request_t *r)
     char                              *status;
     u_char                             buf[NGX_INT_T_LEN + 1];
     const char                        *reason;
-    ngx_http_voicebridge_loc_conf_t   *vlcf;
+    ngx_http_voicebridge_location_t   *location;
     ngx_http_voicebridge_main_conf_t  *vmcf;
 
-    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
-
-    if (vlcf->location == NULL || r != r->main) {
+    location = (r == r->main) ? ngx_http_voicebridge_metrics_location(r)
+                              : NULL;
+    if (location == NULL) {
         return NGX_OK;
     }
 
     vmcf = ngx_http_get_module_main_conf(r, ngx_http_voicebridge_module);
 
-    if (vlcf->location->keys) {
+    if (location->keys) {
         *ngx_sprintf(buf, "%03ui", r->err_status ? r->err_status
                                                : r->headers_out.status)
             = '\0';
@@ -62,7 +64,7 @@ ngx_http_voicebridge_metrics_log(ngx_http_request_t *r)
                                          NGX_HTTP_VOICEBRIDGE_STATS_OUTBOUND,
                                          status, "");
 
-    } else if (vlcf->location->streams) {
+    } else if (location->streams) {
         reason = ngx_http_voicebridge_metrics_refused(r);
 
         if (reason) {
@@ -76,14 +78,37 @@ ngx_http_voicebridge_metrics_log(ngx_http_request_t *r)
 }
 
 
-/* why, or NULL where it was not; the handler leaves a context behind */
+/* the one it is in, or came from: an error page is often elsewhere */
+
+static ngx_http_voicebridge_location_t *
+ngx_http_voicebridge_metrics_location(ngx_http_request_t *r)
+{
+    ngx_http_voicebridge_ctx_t       *ctx;
+    ngx_http_voicebridge_loc_conf_t  *vlcf;
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
+
+    if (vlcf->location) {
+        return vlcf->location;
+    }
+
+    ctx = ngx_http_voicebridge_find_ctx(r);
+
+    return ctx ? ctx->location : NULL;
+}
+
+
+/* why, or NULL where it was not */
 
 static const char *
 ngx_http_voicebridge_metrics_refused(ngx_http_request_t *r)
 {
-    ngx_uint_t  status, ours;
+    ngx_uint_t                   status, ours;
+    ngx_http_voicebridge_ctx_t  *ctx;
 
-    ours = ngx_http_get_module_ctx(r, ngx_http_voicebridge_module) != NULL;
+    ctx = ngx_http_voicebridge_find_ctx(r);
+
+    ours = ctx && ctx->handled;
     status = r->err_status ? r->err_status : r->headers_out.status;
 
     switch (status) {

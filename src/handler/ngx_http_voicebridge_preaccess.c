@@ -42,12 +42,28 @@ static ngx_int_t
 ngx_http_voicebridge_preaccess(ngx_http_request_t *r)
 {
     ngx_int_t                         rc;
+    ngx_http_voicebridge_ctx_t       *ctx;
     ngx_http_voicebridge_taken_t     *taken;
     ngx_http_voicebridge_loc_conf_t  *vlcf;
 
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
 
-    if (vlcf->location == NULL || vlcf->location->parse == NULL) {
+    if (vlcf->location == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (r == r->main) {
+        ctx = ngx_http_voicebridge_ctx(r);
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        /* for the log, where an error page may lead it elsewhere */
+
+        ctx->location = vlcf->location;
+    }
+
+    if (vlcf->location->parse == NULL) {
         return NGX_DECLINED;
     }
 

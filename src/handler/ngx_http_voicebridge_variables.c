@@ -5,8 +5,6 @@
 #include <ngx_http_voicebridge_handler.h>
 
 
-static ngx_http_voicebridge_ctx_t *ngx_http_voicebridge_find_ctx(
-    ngx_http_request_t *r);
 static void ngx_http_voicebridge_cleanup_ctx(void *data);
 static ngx_int_t ngx_http_voicebridge_default(ngx_http_request_t *r,
     ngx_http_voicebridge_ctx_t *ctx, ngx_str_t *s);
@@ -142,7 +140,7 @@ ngx_http_voicebridge_ctx(ngx_http_request_t *r)
  * they share.
  */
 
-static ngx_http_voicebridge_ctx_t *
+ngx_http_voicebridge_ctx_t *
 ngx_http_voicebridge_find_ctx(ngx_http_request_t *r)
 {
     ngx_pool_cleanup_t          *cln;
