@@ -609,6 +609,44 @@ qr/exited on signal 9/
 
 
 
+=== words of many bytes
+--- agent
+    $agent->upgrade;
+    $agent->expect_initiation;
+    $agent->metadata(input => 'ulaw_8000', output => 'ulaw_8000');
+    $agent->audio('a' x 80, 1);
+    $agent->await_cue;
+
+    if ($agent->{request}{query}{agent_id} eq 'agent_2') {
+        $agent->send_json({ type => 'client_error', error_event => {
+            code => 1011, message => "\x{20ac}" x 100 } });
+        $agent->close_with(1011, '');
+
+    } else {
+        $agent->close_with(1011, "\xc3\xa9" x 61);
+    }
+--- test
+    for my $n (1, 2) {
+        my $phone = phone()->connect;
+
+        $phone->start(parameters => { agent_id => "agent_$n" });
+        $phone->recv_audio(80);
+        agent()->cue;
+        $phone->recv_close;
+        $phone->send_close(1000);
+        $phone->recv_eof;
+
+        my ($error) = map { $_->{message}{call}{error} // () } told(3);
+
+        like $error, $n == 1 ? qr/^closed with 1011 "\x{e9}{50,61}$/
+                             : qr/^1011  \x{20ac}{35,42}$/,
+             'what is too long is cut between characters';
+    }
+--- error_log
+the agent broke down
+
+
+
 === the manual's receivers
 --- test
     hang_up(call());

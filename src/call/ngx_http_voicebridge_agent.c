@@ -9,6 +9,7 @@
 #include <vb_agent_client.h>
 #include <vb_agent_message.h>
 #include <vb_form.h>
+#include <vb_utf8.h>
 
 #include <ngx_http_voicebridge_call.h>
 
@@ -173,6 +174,7 @@ void
 ngx_http_voicebridge_agent_event(ngx_http_voicebridge_call_t *call,
     vb_ws_event_t *ev)
 {
+    uint32_t   state;
     ngx_int_t  rc;
 
     switch (ev->opcode) {
@@ -197,9 +199,24 @@ ngx_http_voicebridge_agent_event(ngx_http_voicebridge_call_t *call,
         ngx_http_voicebridge_agent_closed(call, ev);
         return;
 
-    default:
+    case VB_WS_BINARY:
 
-        /* text, or binary, which is decoded as text */
+        /* is decoded as text, and has to be some */
+
+        state = 0;
+
+        if (vb_utf8_check(&state, ev->payload.data, ev->payload.len) != VB_OK
+            || state)
+        {
+            call->agent.reader.error = "a binary message that is not UTF-8";
+            call->agent.reader.status = VB_WS_INVALID_DATA;
+            ngx_http_voicebridge_agent_violation(call);
+            return;
+        }
+
+        /* fall through */
+
+    default: /* VB_WS_TEXT */
 
         if (call->cause == NGX_HTTP_VOICEBRIDGE_END_NONE) {
             ngx_http_voicebridge_agent_message(call, &ev->payload);

@@ -6,6 +6,8 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <vb_utf8.h>
+
 #include <ngx_http_voicebridge_call.h>
 
 
@@ -357,7 +359,9 @@ ngx_http_voicebridge_agent_error(ngx_http_voicebridge_call_t *call,
     p = ngx_snprintf((u_char *) call->agent_error,
                      sizeof(call->agent_error) - 1, "%L %V %V", m->code,
                      &m->reason.text, &m->text.text);
-    *p = '\0';
+
+    call->agent_error[vb_utf8_whole((u_char *) call->agent_error,
+                                    p - (u_char *) call->agent_error)] = '\0';
 
     ngx_log_error(NGX_LOG_ERR, ngx_http_voicebridge_call_log(call), 0,
                   "call %V: ElevenLabs error: %s, see conversation %V there",

@@ -8,6 +8,7 @@
 
 #include <vb_twilio_call.h>
 #include <vb_twiml.h>
+#include <vb_utf8.h>
 
 #include <ngx_http_voicebridge_call.h>
 
@@ -149,8 +150,10 @@ ngx_http_voicebridge_end(ngx_http_voicebridge_call_t *call,
         p = ngx_vslprintf((u_char *) call->detail,
                           (u_char *) call->detail + sizeof(call->detail) - 1,
                           detail, args);
-        *p = '\0';
         va_end(args);
+
+        call->detail[vb_utf8_whole((u_char *) call->detail,
+                                   p - (u_char *) call->detail)] = '\0';
     }
 
     if (e->phone) {

@@ -65,6 +65,31 @@ vb_utf8_check(uint32_t *state, const u_char *p, size_t n)
 }
 
 
+size_t
+vb_utf8_whole(const u_char *p, size_t n)
+{
+    size_t    i;
+    uint32_t  state;
+
+    /* the last character begins at one of the last four bytes */
+
+    for (i = n; i && n - i < 4; i--) {
+
+        if ((p[i - 1] & 0xc0) == 0x80) {
+            continue;
+        }
+
+        state = 0;
+
+        (void) vb_utf8_check(&state, p + i - 1, n - (i - 1));
+
+        return state ? i - 1 : n;
+    }
+
+    return n;
+}
+
+
 /*
  * The state behind a lead byte; 0 for bytes that are none.  The first
  * continuation byte has narrower bounds where longer forms of shorter

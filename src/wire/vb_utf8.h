@@ -16,5 +16,11 @@
  */
 int vb_utf8_check(uint32_t *state, const u_char *p, size_t n);
 
+/*
+ * How much of n bytes of UTF-8, which may have been cut anywhere at their end,
+ * is whole characters.
+ */
+size_t vb_utf8_whole(const u_char *p, size_t n);
+
 
 #endif /* _VB_UTF8_H_INCLUDED_ */
