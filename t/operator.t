@@ -15,6 +15,9 @@ add_block_preprocessor(sub {
     workers($two ? 2 : 1);
 });
 
+# no label of a name is that long: no server is asked for it
+$ENV{TEST_NGINX_NO_NAME} = 'x' x 64 . '.test';
+
 my $sid = 'CA' . '0123456789abcdef' x 2;
 
 sub sid { return $sid }
@@ -590,6 +593,11 @@ an operator could not hang up
         voicebridge_twilio_api_url http://127.0.0.1:1;
     }
 
+    location = /place/name {
+        voicebridge_outbound_call;
+        voicebridge_twilio_api_url http://$TEST_NGINX_NO_NAME;
+    }
+
     location = /place/500 {
         voicebridge_outbound_call;
         voicebridge_twilio_api_url
@@ -654,8 +662,8 @@ each => 1
         $fails->($name, elevenlabs => $kind, $n);
     }
 
-    for ([ 'place/nobody', 'connect' ], [ 'place/500', '5xx' ],
-         [ 'place/200', 'invalid' ])
+    for ([ 'place/nobody', 'connect' ], [ 'place/name', 'resolve' ],
+         [ 'place/500', '5xx' ], [ 'place/200', 'invalid' ])
     {
         my ($name, $kind) = @$_;
 
@@ -781,7 +789,11 @@ each => 1
        'one line for all of them';
 
     # streams come first
+    my $full = metrics()->{voicebridge_zone_full_total};
     my $phone = phone()->connect;
+
+    is metrics()->{voicebridge_zone_full_total}, $full + 1,
+       'a call that has to go for one is told of';
 
     is scalar(grep { $_->{state} eq 'accepted' } @{calls()->{live}}), 1,
        'a stream finds room';

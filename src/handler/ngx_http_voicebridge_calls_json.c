@@ -299,13 +299,10 @@ ngx_http_voicebridge_calls_time(vb_writer_t *w, const char *name,
 static ngx_int_t
 ngx_http_voicebridge_calls_prepare(ngx_http_request_t *r, ngx_array_t *entries)
 {
-    uint64_t                        now;
     ngx_str_t                       error;
     ngx_uint_t                      i;
     ngx_http_voicebridge_known_t   *entry;
     ngx_http_voicebridge_record_t  *record;
-
-    now = ngx_http_voicebridge_record_now();
 
     entry = entries->elts;
 
@@ -314,7 +311,8 @@ ngx_http_voicebridge_calls_prepare(ngx_http_request_t *r, ngx_array_t *entries)
         record = &entry[i].record;
 
         if (record->end_reason[0] == '\0') {
-            record->duration = now - ngx_min(now, record->started);
+            record->duration =
+                       ngx_http_voicebridge_record_since(entry[i].started);
         }
 
         error.data = (u_char *) record->error;

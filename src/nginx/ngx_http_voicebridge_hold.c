@@ -9,7 +9,7 @@ static ngx_uint_t ngx_http_voicebridge_hold_count_locked(ngx_shm_zone_t *zone,
     ngx_str_t *agent_id, uint64_t hash, ngx_http_voicebridge_held_t **free);
 static uint64_t ngx_http_voicebridge_hold_hash(ngx_str_t *agent_id);
 static ngx_uint_t ngx_http_voicebridge_hold_gone(
-    ngx_http_voicebridge_held_t *held, uint64_t now);
+    ngx_http_voicebridge_held_t *held);
 
 
 ngx_int_t
@@ -38,7 +38,7 @@ ngx_http_voicebridge_hold_take(ngx_http_voicebridge_hold_t *hold,
     }
 
     held->pid = ngx_pid;
-    held->expires = ngx_http_voicebridge_record_now() + ms;
+    held->expires = ngx_current_msec + ms;
     held->agent = hash;
 
     ngx_memory_barrier();
@@ -78,7 +78,6 @@ static ngx_uint_t
 ngx_http_voicebridge_hold_count_locked(ngx_shm_zone_t *zone,
     ngx_str_t *agent_id, uint64_t hash, ngx_http_voicebridge_held_t **free)
 {
-    uint64_t                          now;
     ngx_uint_t                        i, n;
     ngx_http_voicebridge_held_t      *held;
     ngx_http_voicebridge_record_t     record;
@@ -103,11 +102,10 @@ ngx_http_voicebridge_hold_count_locked(ngx_shm_zone_t *zone,
     held = ngx_http_voicebridge_zone_holds(zone)->held;
 
     *free = NULL;
-    now = ngx_http_voicebridge_record_now();
 
     for (i = 0; i < NGX_HTTP_VOICEBRIDGE_HOLDS; i++) {
 
-        if (ngx_http_voicebridge_hold_gone(&held[i], now)) {
+        if (ngx_http_voicebridge_hold_gone(&held[i])) {
             held[i].serial = 0;
             *free = &held[i];
 
@@ -139,9 +137,10 @@ ngx_http_voicebridge_hold_hash(ngx_str_t *agent_id)
 
 
 static ngx_uint_t
-ngx_http_voicebridge_hold_gone(ngx_http_voicebridge_held_t *held, uint64_t now)
+ngx_http_voicebridge_hold_gone(ngx_http_voicebridge_held_t *held)
 {
-    return held->serial == 0 || now >= held->expires
+    return held->serial == 0
+           || (ngx_msec_int_t) (held->expires - ngx_current_msec) <= 0
            || (held->pid != ngx_pid
                && kill(held->pid, 0) == -1 && ngx_errno == ESRCH);
 }

@@ -20,8 +20,7 @@
 typedef struct {
     ngx_atomic_t                        serial;    /* 0: free */
     ngx_pid_t                           pid;       /* ends with it, */
-    uint64_t                            expires;   /* or then: ms since the
-                                                      epoch */
+    ngx_msec_t                          expires;   /* or then */
     uint64_t                            agent;     /* a hash of its id */
 } ngx_http_voicebridge_held_t;
 

@@ -133,6 +133,9 @@ ngx_http_voicebridge_record_place_locked(ngx_shm_zone_t *zone,
 
         n = oldest;
         records->owner[n] = 0;
+
+        ngx_http_voicebridge_stats_full(zone, "a call is not shown any more "
+                                              "before it is answered");
     }
 
     records->hand = n;
@@ -146,6 +149,8 @@ ngx_http_voicebridge_record_place_locked(ngx_shm_zone_t *zone,
 
     known->serial = ++records->begun;
     known->trail.created = ngx_http_voicebridge_record_now();
+    known->trail.moment = ngx_current_msec;
+    known->started = ngx_current_msec;
     known->record.started = known->trail.created;
     known->record.first_audio = NGX_MAX_UINT32_VALUE;
 
@@ -269,7 +274,7 @@ ngx_http_voicebridge_record_inherit_locked(ngx_shm_zone_t *zone,
 
     for (i = 0; i < own->nevents; i++) {
         event = own->event[i % NGX_HTTP_VOICEBRIDGE_RECORD_EVENTS];
-        event.at += (uint32_t) (own->created - trail.created);
+        event.at += (uint32_t) (own->moment - trail.moment);
 
         ngx_http_voicebridge_record_add(&trail, &event);
     }
@@ -290,12 +295,10 @@ void
 ngx_http_voicebridge_record_event_locked(ngx_http_voicebridge_known_t *known,
     ngx_http_voicebridge_step_e type, ngx_uint_t value)
 {
-    uint64_t                      now;
     ngx_http_voicebridge_step_t  event;
 
-    now = ngx_http_voicebridge_record_now();
-
-    event.at = (uint32_t) (now - ngx_min(now, known->trail.created));
+    event.at = (uint32_t)
+                     ngx_http_voicebridge_record_since(known->trail.moment);
     event.type = (uint16_t) type;
     event.value = (uint16_t) value;
 
@@ -320,7 +323,6 @@ ngx_http_voicebridge_record_retire_locked(ngx_shm_zone_t *zone,
     ngx_http_voicebridge_known_t *known, ngx_atomic_t *owner,
     const char *reason)
 {
-    uint64_t                         now;
     ngx_http_voicebridge_known_t    *recent;
     ngx_http_voicebridge_record_t   *record;
     ngx_http_voicebridge_records_t  *records;
@@ -329,9 +331,7 @@ ngx_http_voicebridge_record_retire_locked(ngx_shm_zone_t *zone,
     record = &known->record;
 
     if (record->end_reason[0] == '\0') {
-        now = ngx_http_voicebridge_record_now();
-
-        record->duration = now - ngx_min(now, record->started);
+        record->duration = ngx_http_voicebridge_record_since(known->started);
 
         ngx_cpystrn((u_char *) record->state, (u_char *) "ended",
                     sizeof(record->state));
@@ -409,4 +409,15 @@ ngx_http_voicebridge_record_now(void)
     tp = ngx_timeofday();
 
     return (uint64_t) tp->sec * 1000 + tp->msec;
+}
+
+
+ngx_msec_t
+ngx_http_voicebridge_record_since(ngx_msec_t moment)
+{
+    ngx_msec_int_t  ms;
+
+    ms = ngx_current_msec - moment;
+
+    return ngx_max(ms, 0);
 }

@@ -122,6 +122,7 @@ typedef struct {
 /* what others tell of it, and when what happened */
 typedef struct {
     uint64_t                            created;   /* ms since the epoch */
+    ngx_msec_t                          moment;    /* the same moment */
     uint32_t                            nevents;   /* all there were */
     uint32_t                            seen;      /* SequenceNumbers, bits */
     uint32_t                            error_code;    /* Twilio's, or 0 */
@@ -133,12 +134,15 @@ typedef struct {
 } ngx_http_voicebridge_trail_t;
 
 
-/* the place of a call */
+/*
+ * The place of a call.  Moments are of ngx_current_msec, which all workers
+ * have in common and which nobody sets, as they do the time of day.
+ */
 typedef struct {
     ngx_atomic_t                        serial;    /* the table's own */
     ngx_atomic_t                        hangup;    /* an operator ends it */
-    uint64_t                            expires;   /* while it waits: ms since
-                                                      the epoch */
+    ngx_msec_t                          started;   /* the record's moment */
+    ngx_msec_t                          expires;   /* while it waits */
     ngx_http_voicebridge_record_t       record;
     ngx_http_voicebridge_trail_t        trail;
 } ngx_http_voicebridge_known_t;
@@ -236,6 +240,9 @@ void ngx_http_voicebridge_record_text(char *dst, size_t size, ngx_str_t *src);
 
 /* ms since the epoch */
 uint64_t ngx_http_voicebridge_record_now(void);
+
+/* ms since a moment, which may be that of a worker whose time is ahead */
+ngx_msec_t ngx_http_voicebridge_record_since(ngx_msec_t moment);
 
 
 /*

@@ -271,7 +271,7 @@ ngx_http_voicebridge_stats_progress(ngx_shm_zone_t *zone,
     ngx_cpystrn((u_char *) known->record.state, (u_char *) state,
                 sizeof(known->record.state));
 
-    known->expires = ngx_http_voicebridge_record_now()
+    known->expires = ngx_current_msec
                      + (status == NGX_HTTP_VOICEBRIDGE_STATUS_IN_PROGRESS
                         ? NGX_HTTP_VOICEBRIDGE_RECORD_ANSWER
                         : NGX_HTTP_VOICEBRIDGE_RECORD_RING);
@@ -295,20 +295,18 @@ ngx_http_voicebridge_stats_over(ngx_shm_zone_t *zone,
 void
 ngx_http_voicebridge_stats_expire_locked(ngx_shm_zone_t *zone)
 {
-    uint64_t                         now;
     ngx_uint_t                       i;
     ngx_http_voicebridge_known_t    *known;
     ngx_http_voicebridge_records_t  *records;
 
     records = ngx_http_voicebridge_zone_records(zone);
-    now = ngx_http_voicebridge_record_now();
 
     for (i = 0; i < records->nlive; i++) {
 
         known = &records->live[i];
 
         if (records->owner[i] == NGX_HTTP_VOICEBRIDGE_RECORD_WAITING
-            && now >= known->expires)
+            && (ngx_msec_int_t) (known->expires - ngx_current_msec) <= 0)
         {
             ngx_http_voicebridge_stats_over(zone, known,
                  known->trail.status == NGX_HTTP_VOICEBRIDGE_STATUS_IN_PROGRESS

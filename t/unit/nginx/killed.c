@@ -81,6 +81,7 @@ static ngx_cycle_t       cycle = { .log = &nolog };
 
 ngx_pid_t             ngx_pid;
 ngx_uint_t            ngx_pagesize = 512;
+volatile ngx_msec_t   ngx_current_msec;
 volatile ngx_time_t  *ngx_cached_time = &now;
 volatile ngx_cycle_t *ngx_cycle = &cycle;
 ngx_module_t          ngx_http_voicebridge_module;
