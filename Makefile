@@ -44,6 +44,7 @@ help:
 	@echo '                check-static; check-matrix on three releases of Debian;'
 	@echo '                check-packages; check-n8n, the example, with its engine'
 	@echo '                check-dashboard, the page, in a browser'
+	@echo '                check-grafana, the dashboard for it, by its types'
 	@echo '  make bench    the load rig and make bench-audio, the resampler'
 	@echo '  make guard-update  figures of t/guard.t, after a change worth its cost'
 	@echo '  make fuzz     every parser for FUZZ_SECONDS=60 each'
@@ -338,6 +339,23 @@ check-dashboard: build
 		timeout -k 10 600 node --test t/dashboard/check.mjs </dev/null
 
 .PHONY: check-dashboard
+
+
+# the dashboard for Grafana, by the types of its schema: 26 megabytes from the
+# npm registry
+$(BUILD)/grafana/node_modules: t/grafana/package-lock.json
+	@command -v npm >/dev/null || tools/deps grafana
+	@mkdir -p $(@D)
+	@cp t/grafana/package.json t/grafana/package-lock.json $(@D)
+	@cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund --silent \
+		</dev/null
+	@touch $@
+
+check-grafana: $(BUILD)/grafana/node_modules
+	@MODULES='$(abspath $(BUILD)/grafana)' \
+		timeout -k 10 120 node t/grafana/check.mjs </dev/null
+
+.PHONY: check-grafana
 
 
 # fuzzing: fuzz/fuzz_NAME.c with seeds in fuzz/seeds/NAME/
