@@ -11,7 +11,8 @@
 /* answers that leave open whether there is a call: then it is UNKNOWN */
 #define VB_DIALER_DOUBTS       4
 
-/* nobody there, that many times in a row: it is time to stop */
+/* nobody there, or no answer that tells of a call, that many times in a row:
+ * it is time to stop */
 #define VB_DIALER_UNREACHABLE  10
 
 #define VB_DIALER_MAX_HOLD     60000   /* ms */
@@ -24,6 +25,9 @@ static void vb_dialer_later(vb_dialer_t *d, vb_job_t *job,
     const vb_placed_t *placed);
 static void vb_dialer_doubt(vb_dialer_t *d, vb_job_t *job,
     const vb_placed_t *placed);
+static void vb_dialer_unknown(vb_dialer_t *d, vb_job_t *job,
+    const char *detail);
+static void vb_dialer_repeat(vb_dialer_t *d, vb_job_t *job, int64_t wait);
 static void vb_dialer_again(vb_dialer_t *d, vb_job_t *job, int64_t due,
     vb_outcome_t outcome, int64_t duration, const char *detail);
 static int64_t vb_dialer_delay(int64_t first, unsigned times, int64_t most);
@@ -91,6 +95,10 @@ vb_dialer_answer(void *data, const vb_http_answer_t *a)
         d->unreachable = 0;
     }
 
+    if (placed.result == VB_PLACED || placed.result == VB_PLACE_REFUSED) {
+        d->unknown = 0;
+    }
+
     switch (placed.result) {
 
     case VB_PLACED:
@@ -105,6 +113,15 @@ vb_dialer_answer(void *data, const vb_http_answer_t *a)
         return;
 
     case VB_PLACE_REFUSED:
+
+        /* the row was asked for with other options before, which may have
+         * placed a call: no other one can have this key */
+
+        if (a->status == 422 && d->conf.idempotency) {
+            vb_dialer_unknown(d, job, placed.detail);
+            return;
+        }
+
         vb_dialer_outcome(d, job, VB_OUTCOME_REFUSED, -1, placed.detail);
         return;
 
@@ -117,8 +134,15 @@ vb_dialer_answer(void *data, const vb_http_answer_t *a)
         return;
 
     default: /* VB_PLACE_FATAL */
-        vb_dialer_again(d, job, vb_wall(), VB_OUTCOME_NONE, -1,
-                        placed.detail);
+
+        if (job->repeat) {
+            vb_dialer_repeat(d, job, 0);
+
+        } else {
+            vb_dialer_again(d, job, vb_wall(), VB_OUTCOME_NONE, -1,
+                            placed.detail);
+        }
+
         vb_dialer_stop(d, VB_EXIT_SERVER, "%s: %s", d->conf.settings->url,
                        placed.detail);
     }
@@ -170,6 +194,18 @@ vb_dialer_later(vb_dialer_t *d, vb_job_t *job, const vb_placed_t *placed)
     vb_dialer_say(d, job->number, job->to, "again in %s: %s",
                   vb_duration_print(wait), placed->detail);
 
+    /*
+     * A row in doubt stays so: another key would dial once more.  And what a
+     * proxy answers says nothing about a call, unless nothing was sent.
+     */
+
+    if (job->repeat
+        || (d->conf.idempotency && placed->status && !placed->own))
+    {
+        vb_dialer_repeat(d, job, wait);
+        return;
+    }
+
     vb_dialer_again(d, job, vb_wall() + wait, VB_OUTCOME_NONE, -1,
                     placed->detail);
 }
@@ -189,7 +225,7 @@ vb_dialer_doubt(vb_dialer_t *d, vb_job_t *job, const vb_placed_t *placed)
     }
 
     if (d->conf.idempotency == 0 || job->doubts >= VB_DIALER_DOUBTS) {
-        vb_dialer_outcome(d, job, VB_OUTCOME_UNKNOWN, -1, placed->detail);
+        vb_dialer_unknown(d, job, placed->detail);
         return;
     }
 
@@ -202,6 +238,30 @@ vb_dialer_doubt(vb_dialer_t *d, vb_job_t *job, const vb_placed_t *placed)
     vb_dialer_say(d, job->number, job->to, "is asked for again: %s",
                   placed->detail);
 
+    vb_dialer_repeat(d, job, wait);
+}
+
+
+/* a server that leaves every call open would use up all rows */
+
+static void
+vb_dialer_unknown(vb_dialer_t *d, vb_job_t *job, const char *detail)
+{
+    if (++d->unknown >= VB_DIALER_UNREACHABLE) {
+        vb_dialer_stop(d, VB_EXIT_SERVER, "%s: it is not known whether there "
+                       "are calls, %u calls after the other: %s",
+                       d->conf.settings->url, d->unknown, detail);
+    }
+
+    vb_dialer_outcome(d, job, VB_OUTCOME_UNKNOWN, -1, detail);
+}
+
+
+/* the same key again: the journal goes on having the intent only */
+
+static void
+vb_dialer_repeat(vb_dialer_t *d, vb_job_t *job, int64_t wait)
+{
     job->repeat = 1;
     job->due = vb_wall() + wait;
 

@@ -21,6 +21,7 @@ struct vb_dialer_s {
     double                   next;     /* of the pace: monotonic ms */
     int64_t                  hold;     /* nobody is dialled before: the same */
     unsigned                 unreachable;  /* answers in a row that were none */
+    unsigned                 unknown;  /* calls in a row that are left open */
 
     u_char                   window[VB_DIALER_WINDOW];
     size_t                   judged;

@@ -137,6 +137,10 @@ vb_dialer_resume(vb_dialer_t *d, const char **why)
     rows = d->conf.rows;
     j = d->conf.journal;
 
+    /* nothing is written before they are known to be the journal's rows */
+
+    j->held = 1;
+
     while (rows->number + 1 < j->next) {
 
         switch (vb_rows_read(rows)) {
@@ -172,6 +176,8 @@ vb_dialer_resume(vb_dialer_t *d, const char **why)
         return VB_ERROR;
     }
 
+    j->held = 0;
+
     return VB_OK;
 }
 
@@ -186,6 +192,18 @@ vb_dialer_take_up(vb_dialer_t *d, vb_journal_row_t *row)
     if (d->conf.rows->invalid[0]) {
         vb_dialer_skip(d, row->number, 0, NULL, VB_OUTCOME_INVALID,
                        d->conf.rows->invalid);
+        return VB_OK;
+    }
+
+    /* the list may have grown; a call that is there is followed all the same */
+
+    if (row->state != VB_ROW_PLACED
+        && vb_numbers_has(d->conf.blocked, d->conf.rows->to.data))
+    {
+        vb_dialer_skip(d, row->number, 0, (char *) d->conf.rows->to.data,
+                       row->state == VB_ROW_DOUBT ? VB_OUTCOME_UNKNOWN
+                                                  : VB_OUTCOME_BLOCKED,
+                       "on the do-not-call list");
         return VB_OK;
     }
 

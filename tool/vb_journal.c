@@ -158,7 +158,7 @@ vb_journal_end(vb_journal_t *j)
 {
     vb_text_puts(&j->out, "}\n");
 
-    if (j->out.len > 65536) {
+    if (j->out.len > 65536 && !j->held) {
         vb_journal_flush(j);
     }
 }

@@ -37,6 +37,7 @@ typedef struct {
     char                 id[33];
     int                  fd;
     vb_text_t            out;          /* records that are not written yet */
+    unsigned             held:1;       /* they are not to be, so far */
 
     /* what was found in it */
     uint64_t             next;         /* first row it does not know, from 1 */

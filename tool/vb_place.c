@@ -86,6 +86,8 @@ vb_place_read(const vb_http_answer_t *a, vb_placed_t *placed)
         vb_place_text(placed->session_id, sizeof(placed->session_id),
                       &values[1]);
         vb_place_text(placed->detail, sizeof(placed->detail), &values[2]);
+
+        placed->own = (placed->detail[0] != '\0');
     }
 
     if (a->status == 0) {
@@ -164,7 +166,7 @@ vb_place_result(const vb_http_answer_t *a, const vb_placed_t *placed)
     }
 
     if (a->status < 400) {
-        return VB_PLACE_FATAL;
+        return a->status < 300 ? VB_PLACE_DOUBT : VB_PLACE_FATAL;
     }
 
     return a->status < 500 ? VB_PLACE_REFUSED : VB_PLACE_DOUBT;

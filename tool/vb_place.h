@@ -27,6 +27,8 @@ typedef struct {
     char                 call_sid[36];
     char                 session_id[260];
     char                 detail[300];  /* why not, in words */
+    unsigned             own:1;        /* the server's own, not those of a
+                                          proxy before it */
 } vb_placed_t;
 
 

@@ -8,6 +8,7 @@
 
 #include <vb_rows.h>
 #include <vb_jsonl.h>
+#include <vb_utf8.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ static int vb_rows_header(vb_rows_t *rows);
 static int vb_rows_columns(vb_rows_t *rows);
 static int vb_rows_types(vb_rows_t *rows);
 static int vb_rows_type(vb_rows_t *rows, const char *p, size_t len);
+static int vb_rows_is_utf8(const vb_csv_t *csv);
 static void vb_rows_record(vb_rows_t *rows);
 static void vb_rows_variable(vb_rows_t *rows, const vb_column_t *column,
     const vb_str_t *value);
@@ -117,6 +119,12 @@ vb_rows_columns(vb_rows_t *rows)
     vb_column_t           *column;
     const vb_rows_role_t  *role;
 
+    if (!vb_rows_is_utf8(&rows->csv)) {
+        snprintf(rows->error, sizeof(rows->error), "%s: its header is not "
+                 "UTF-8", rows->name);
+        return VB_ERROR;
+    }
+
     rows->ncolumns = rows->csv.nfields;
     rows->columns = vb_alloc(rows->ncolumns * sizeof(vb_column_t));
     to = 0;
@@ -132,6 +140,12 @@ vb_rows_columns(vb_rows_t *rows)
             if (strcmp(role->name, (char *) column->name.data) == 0) {
                 column->role = role->role;
             }
+        }
+
+        if (field->len == 0) {
+            snprintf(rows->error, sizeof(rows->error), "%s: column %zu has no "
+                     "name", rows->name, i + 1);
+            return VB_ERROR;
         }
 
         to += (column->role == VB_COLUMN_TO);
@@ -290,6 +304,12 @@ vb_rows_record(vb_rows_t *rows)
         return;
     }
 
+    if (!vb_rows_is_utf8(&rows->csv)) {
+        snprintf(rows->invalid, sizeof(rows->invalid), "line %llu is not "
+                 "UTF-8", (unsigned long long) rows->csv.line);
+        return;
+    }
+
     for (i = 0; i < rows->ncolumns; i++) {
         field = &rows->csv.fields[i];
         column = &rows->columns[i];
@@ -321,6 +341,27 @@ vb_rows_record(vb_rows_t *rows)
             vb_rows_variable(rows, column, field);
         }
     }
+}
+
+
+static int
+vb_rows_is_utf8(const vb_csv_t *csv)
+{
+    size_t    i;
+    uint32_t  state;
+
+    state = 0;
+
+    for (i = 0; i < csv->nfields; i++) {
+        if (vb_utf8_check(&state, csv->fields[i].data, csv->fields[i].len)
+            != VB_OK
+            || state)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -9,6 +9,7 @@
 
 #include <vb_schedule.h>
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <time.h>
@@ -217,13 +218,18 @@ vb_schedule_day(const char *p)
 }
 
 
-/* to localtime() a zone that is not there is UTC */
+/*
+ * To localtime() a zone that is not there is UTC, and so is a directory of
+ * zones: "TZif" is what RFC 9636 has one begin with.
+ */
 
 static int
 vb_schedule_exists(const char *zone)
 {
-    char         path[256];
+    int          fd;
+    char         path[256], magic[4];
     size_t       len;
+    ssize_t      n;
     const char  *dir;
 
     len = strlen(zone);
@@ -241,7 +247,16 @@ vb_schedule_exists(const char *zone)
     snprintf(path, sizeof(path), "%.180s/%s",
              dir ? dir : "/usr/share/zoneinfo", zone);
 
-    return access(path, R_OK) == 0;
+    fd = open(path, O_RDONLY|O_CLOEXEC|O_NONBLOCK);
+
+    if (fd == -1) {
+        return 0;
+    }
+
+    n = read(fd, magic, sizeof(magic));
+    close(fd);
+
+    return n == sizeof(magic) && memcmp(magic, "TZif", sizeof(magic)) == 0;
 }
 
 
