@@ -899,6 +899,48 @@ each => 1
 
 
 
+=== other TwiML, of which Twilio tells when the stream has ended
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+    voicebridge_elevenlabs_auth none;
+    voicebridge_fallback_twiml $arg_twiml;
+
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+    }
+--- agent_options
+each => 1
+--- agent
+    serve($agent);
+--- twilio
+    return { delay => 0.5, status => 200, body => {} }
+        if $request->{form}{Twiml} =~ m{<good/>};
+
+    return { delay => 0.5, status => 500, body => '<html>' };
+--- test
+    for (['good', qr/\[info\].*was put on the call/],
+         ['bad', qr/\[error\].*was not put on the call: .*status 500/])
+    {
+        my ($what, $said) = @$_;
+        my $phone = failing("/twilio/media-stream?twiml=<$what/>");
+
+        twilio->event('request');
+        $phone->stop;
+        is(($phone->recv_close)[0], 1011, "$what: the stream ends");
+        $phone->send_close;
+        $phone->recv_eof;
+
+        my $sid = $phone->{call_sid};
+
+        like log_has(qr/call $sid: voicebridge_fallback_twiml/), $said,
+             "$what: how that went is told";
+        log_has(qr/call $sid: Call ended.*reason=agent_lost/);
+    }
+--- error_log
+was not put on the call
+
+
+
 === other TwiML that cannot be put on the call
 --- config
     $TEST_NGINX_VOICEBRIDGE

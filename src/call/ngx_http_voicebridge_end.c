@@ -237,7 +237,10 @@ ngx_http_voicebridge_end_reached(ngx_http_voicebridge_call_t *call)
         return 1;
     }
 
-    return ngx_http_voicebridge_leg_done(&call->phone)
+    /* Twilio may end a stream before it says that other TwiML was taken */
+
+    return call->fetch == NULL
+           && ngx_http_voicebridge_leg_done(&call->phone)
            && ngx_http_voicebridge_leg_done(&call->agent);
 }
 

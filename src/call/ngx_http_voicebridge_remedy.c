@@ -42,8 +42,9 @@ ngx_http_voicebridge_remedy(ngx_http_voicebridge_cause_t cause)
 
     case NGX_HTTP_VOICEBRIDGE_END_AGENT_UNREACHABLE:
         return "check voicebridge_elevenlabs_api_key where the status is 401 "
-               "or 403, the agent's id where it is 400 or 404, else resolver, "
-               "network and CA certificates";
+               "or 403 or the code 3000, the agent's id and variables where "
+               "it is 400, 404 or 1008, else resolver, network, CA "
+               "certificates and ElevenLabs' state";
 
     case NGX_HTTP_VOICEBRIDGE_END_AGENT_TIMEOUT:
         return "look at the network and at ElevenLabs' state, "
