@@ -675,6 +675,12 @@ each => 1
         $fails->($name, twilio => $kind, 1);
     }
 
+    # what to do stands behind why
+    log_has(qr/Outbound call to .*, failed: $_/)
+        for 'Twilio could not be reached, .*; look at resolver, network',
+            'Twilio failed \(status 500\), .*; see Twilio\'s log of calls',
+            'Twilio\'s answer .* be read, .*; see Twilio\'s log of calls';
+
     is scalar(grep { /^voicebridge_request_failures/ } keys %{metrics()}),
        keys %counted, 'and no others';
 --- error_log eval

@@ -48,6 +48,7 @@ typedef struct {
     ngx_str_t                           detail;    /* why not, else */
     ngx_str_t                           message;   /* Twilio's, fit to be
                                                       shown */
+    const char                         *remedy;    /* for the log */
     vb_twilio_answer_t                  answer;
     unsigned                            no_call:1; /* for sure, and another
                                                       attempt may have more

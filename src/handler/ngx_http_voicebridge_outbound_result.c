@@ -34,6 +34,10 @@ static u_char *ngx_http_voicebridge_outbound_member(u_char *p,
 static ngx_str_t  ngx_http_voicebridge_outbound_message =
     ngx_string("Outbound call initiated successfully");
 
+/* what to do where a call may exist */
+static const char  ngx_http_voicebridge_outbound_see[] =
+    "see Twilio's log of calls before it is placed once more";
+
 
 void
 ngx_http_voicebridge_outbound_result(ngx_http_voicebridge_fetch_t *f,
@@ -46,6 +50,7 @@ ngx_http_voicebridge_outbound_result(ngx_http_voicebridge_fetch_t *f,
     ngx_str_null(&result->detail);
 
     result->no_call = 0;
+    result->remedy = NULL;
 
     rc = vb_twilio_answer_parse(&result->answer, &f->answer);
 
@@ -92,6 +97,7 @@ ngx_http_voicebridge_outbound_no_answer(ngx_http_voicebridge_fetch_t *f,
         /* without a connection there was no request, hence there is no call */
 
         result->no_call = 1;
+        result->remedy = "look at resolver, network and CA certificates";
         result->status = f->timed_out ? NGX_HTTP_GATEWAY_TIME_OUT
                                       : NGX_HTTP_BAD_GATEWAY;
 
@@ -99,6 +105,8 @@ ngx_http_voicebridge_outbound_no_answer(ngx_http_voicebridge_fetch_t *f,
                                      "no call: %s",
                             f->timed_out ? " in time" : "", f->error);
     }
+
+    result->remedy = ngx_http_voicebridge_outbound_see;
 
     if (f->timed_out) {
         result->status = NGX_HTTP_GATEWAY_TIME_OUT;
@@ -122,6 +130,8 @@ ngx_http_voicebridge_outbound_failure(ngx_http_voicebridge_fetch_t *f,
     if (f->status == NGX_HTTP_TOO_MANY_REQUESTS) {
         result->status = NGX_HTTP_TOO_MANY_REQUESTS;
         result->no_call = 1;
+        result->remedy = "place fewer calls a second, limit_req can see to "
+                         "it";
 
         p = ngx_slprintf(p, last, "Twilio takes no more requests at the "
                                   "moment");
@@ -135,6 +145,8 @@ ngx_http_voicebridge_outbound_failure(ngx_http_voicebridge_fetch_t *f,
     {
         result->status = NGX_HTTP_BAD_GATEWAY;
         result->no_call = 1;
+        result->remedy = "check voicebridge_twilio_account_sid, _auth_token "
+                         "and _api_url";
 
         p = ngx_slprintf(p, last, "Twilio does not accept this server's "
                                   "account (status %ui)", f->status);
@@ -152,6 +164,7 @@ ngx_http_voicebridge_outbound_failure(ngx_http_voicebridge_fetch_t *f,
     }
 
     result->status = NGX_HTTP_BAD_GATEWAY;
+    result->remedy = ngx_http_voicebridge_outbound_see;
 
     if (f->status >= 500) {
         p = ngx_slprintf(p, last, "Twilio failed (status %ui)"

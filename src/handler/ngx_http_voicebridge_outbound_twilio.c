@@ -310,9 +310,11 @@ ngx_http_voicebridge_outbound_log(ngx_log_t *log,
     }
 
     ngx_log_error(NGX_LOG_ERR, log, 0,
-                  "Outbound call to %V, session %V, failed: %V%s",
+                  "Outbound call to %V, session %V, failed: %V%s%s%s",
                   &o->masked, &o->session, &result->detail,
-                  o->request ? "" : ", the client has gone");
+                  o->request ? "" : ", the client has gone",
+                  result->remedy ? "; " : "",
+                  result->remedy ? result->remedy : "");
 }
 
 
