@@ -3,56 +3,15 @@
 use strict;
 use warnings;
 
-use IO::Socket::IP ();
-use Socket qw( SOCK_DGRAM );
-
-# a name server that knows one name, and how long to wait for the others
-
-my $dns;
-
-BEGIN {
-    $dns = IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => 0,
-                               Type => SOCK_DGRAM) or die "socket: $!\n";
-    $ENV{TEST_NGINX_DNS_PORT} = $dns->sockport;
-}
-
+use Voicebridge::NameServer ();
 use Voicebridge::Test;
 use Voicebridge::Metrics qw( metrics );
 
-my $pid = fork() // die "fork: $!\n";
+my %address = ('agent.example.test' => '127.0.0.1', 'slow.example.test' => '');
 
-if ($pid == 0) {
-    while (my $from = $dns->recv(my $query, 512)) {
-        my ($id, $flags) = unpack 'nn', $query;
+my $dns = Voicebridge::NameServer->start(sub { $address{$_[0]} });
 
-        my $name = '';
-        my $at = 12;
-
-        while (my $len = unpack "x$at C", $query) {
-            $name .= '.' . substr $query, $at + 1, $len;
-            $at += 1 + $len;
-        }
-
-        my $type = unpack 'x' . ($at + 1) . ' n', $query;
-        my $question = substr $query, 12, $at + 5 - 12;
-
-        next if $name eq '.slow.example.test';
-
-        my $known = $name eq '.agent.example.test';
-        my $answers = $known && $type == 1;
-
-        $dns->send(pack('n6', $id, 0x8180 | ($known ? 0 : 3), 1, $answers, 0,
-                        0) . $question
-                   . ($answers ? pack 'nnnNnC4', 0xc00c, 1, 1, 60, 4,
-                                      127, 0, 0, 1 : ''), 0, $from);
-    }
-
-    POSIX::_exit(0);
-}
-
-END {
-    kill TERM => $pid if $pid;
-}
+$ENV{TEST_NGINX_DNS_PORT} = $dns->port;
 
 run_tests();
 

@@ -4,44 +4,16 @@
 use strict;
 use warnings;
 
-use IO::Socket::INET;
-use POSIX ();
-
+use Voicebridge::NameServer ();
 use Voicebridge::Test;
 
-# a name server to which every name but one is 127.0.0.1
+# every name but one is 127.0.0.1
 
-my $name_server = IO::Socket::INET->new(Proto => 'udp',
-                                        LocalAddr => '127.0.0.1')
-    or die "cannot open a socket: $!";
+my $dns = Voicebridge::NameServer->start(sub {
+    $_[0] =~ /nowhere/ ? undef : '127.0.0.1';
+});
 
-$ENV{TEST_NGINX_NAME_SERVER} = '127.0.0.1:' . $name_server->sockport;
-
-my $pid = fork // die "fork: $!";
-
-if ($pid == 0) {
-    while (defined $name_server->recv(my $query, 512)) {
-        my ($id) = unpack 'n', $query;
-        my ($name, $type) = substr($query, 12) =~ /^([^\0]*\0)(..)/s or next;
-
-        my @answer = $type eq "\0\1" && $name !~ /nowhere/
-                     ? pack('n n n N n C4', 0xc00c, 1, 1, 60, 4, 127, 0, 0, 1)
-                     : ();
-
-        $name_server->send(pack('n n n n n n', $id, 0x8180, 1,
-                                scalar @answer, 0, 0)
-                           . $name . $type . "\0\1" . join('', @answer));
-    }
-
-    POSIX::_exit(0);
-}
-
-END {
-    my $status = $?;
-    kill KILL => $pid if $pid;
-    waitpid $pid, 0 if $pid;
-    $? = $status;
-}
+$ENV{TEST_NGINX_NAME_SERVER} = '127.0.0.1:' . $dns->port;
 
 run_tests();
 

@@ -329,6 +329,12 @@ ngx_http_voicebridge_agent_signed_url(ngx_http_voicebridge_call_t *call,
         return NGX_ERROR;
     }
 
+    /* meanwhile: what is to be asked for there will most likely be there */
+
+    ngx_http_voicebridge_agent_peer_prepare(&call->peer,
+                                            &call->conf->elevenlabs_url->url);
+    ngx_http_voicebridge_call_set_handlers(call);
+
     return NGX_OK;
 }
 

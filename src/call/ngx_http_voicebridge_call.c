@@ -301,6 +301,15 @@ ngx_http_voicebridge_call_peer_handler(ngx_http_voicebridge_agent_peer_t *peer)
     {
         ngx_http_voicebridge_agent_opened(call);
 
+    } else if (peer->state == NGX_HTTP_VOICEBRIDGE_PEER_NONE) {
+
+        ngx_http_voicebridge_call_set_handlers(call);
+
+        ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
+                      "call %V: the agent's connection was lost before there "
+                      "was a URL for it, it is opened again when there is",
+                      &call->ctx->call_sid);
+
     } else if (peer->connection && peer->connection->close) {
         ngx_http_voicebridge_call_exiting(call, peer->connection);
     }

@@ -9,6 +9,9 @@
 #include <ngx_http_voicebridge_agent_peer.h>
 
 
+static ngx_int_t ngx_http_voicebridge_agent_peer_init(
+    ngx_http_voicebridge_agent_peer_t *peer, ngx_url_t *parsed,
+    ngx_uint_t ssl, ngx_http_voicebridge_peer_state_t state);
 static ngx_int_t ngx_http_voicebridge_agent_peer_upstream(
     ngx_http_voicebridge_agent_peer_t *peer, ngx_url_t *parsed, ngx_uint_t ssl);
 static ngx_int_t ngx_http_voicebridge_agent_peer_parse_url(
@@ -39,32 +42,81 @@ ngx_http_voicebridge_agent_peer_connect(
     ngx_http_voicebridge_agent_peer_t *peer, ngx_str_t *url,
     ngx_str_t *header)
 {
-    ngx_int_t             rc;
-    ngx_url_t             parsed;
-    ngx_uint_t            ssl;
-    ngx_http_request_t   *r;
+    ngx_int_t   rc;
+    ngx_url_t   parsed;
+    ngx_uint_t  ssl;
 
-    r = peer->request;
-
-    rc = ngx_http_voicebridge_agent_peer_parse_url(r, &parsed, url, &ssl);
+    rc = ngx_http_voicebridge_agent_peer_parse_url(peer->request, &parsed,
+                                                   url, &ssl);
     if (rc != NGX_OK) {
         return rc;
     }
 
     if (ngx_http_voicebridge_agent_peer_request(peer, &parsed, header)
-        != NGX_OK
-        || ngx_http_upstream_create(r) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_voicebridge_agent_peer_upstream(peer, &parsed, ssl)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    peer->state = NGX_HTTP_VOICEBRIDGE_PEER_CONNECTING;
+    if (peer->state == NGX_HTTP_VOICEBRIDGE_PEER_PREPARING) {
+
+        if (ngx_http_voicebridge_agent_gate_fits(peer, &parsed, ssl)) {
+            return ngx_http_voicebridge_agent_gate_open(peer);
+        }
+
+        ngx_http_voicebridge_agent_peer_close(peer);
+    }
+
+    return ngx_http_voicebridge_agent_peer_init(peer, &parsed, ssl,
+                                         NGX_HTTP_VOICEBRIDGE_PEER_CONNECTING);
+}
+
+
+void
+ngx_http_voicebridge_agent_peer_prepare(
+    ngx_http_voicebridge_agent_peer_t *peer, ngx_str_t *url)
+{
+    ngx_url_t   parsed;
+    ngx_uint_t  ssl;
+
+    if (peer->state == NGX_HTTP_VOICEBRIDGE_PEER_PREPARING
+        || ngx_http_voicebridge_agent_peer_parse_url(peer->request, &parsed,
+                                                     url, &ssl)
+           != NGX_OK)
+    {
+        return;
+    }
+
+    peer->buf = NULL;
+
+    (void) ngx_http_voicebridge_agent_peer_init(peer, &parsed, ssl,
+                                         NGX_HTTP_VOICEBRIDGE_PEER_PREPARING);
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_agent_peer_init(ngx_http_voicebridge_agent_peer_t *peer,
+    ngx_url_t *parsed, ngx_uint_t ssl, ngx_http_voicebridge_peer_state_t state)
+{
+    ngx_http_request_t  *r;
+
+    r = peer->request;
+
+    if (ngx_http_upstream_create(r) != NGX_OK
+        || ngx_http_voicebridge_agent_peer_upstream(peer, parsed, ssl)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (state == NGX_HTTP_VOICEBRIDGE_PEER_PREPARING) {
+
+        /* nobody has missed anything if this fails */
+
+        r->upstream->peer.log_error = NGX_ERROR_INFO;
+    }
+
+    peer->state = state;
     peer->connection = NULL;
     peer->status = 0;
     peer->error = NULL;
@@ -97,7 +149,8 @@ ngx_http_voicebridge_agent_peer_close(ngx_http_voicebridge_agent_peer_t *peer)
         ngx_delete_posted_event(&peer->event);
     }
 
-    if (peer->state == NGX_HTTP_VOICEBRIDGE_PEER_CONNECTING
+    if (peer->state == NGX_HTTP_VOICEBRIDGE_PEER_PREPARING
+        || peer->state == NGX_HTTP_VOICEBRIDGE_PEER_CONNECTING
         || peer->state == NGX_HTTP_VOICEBRIDGE_PEER_OPEN)
     {
         u = peer->request->upstream;
@@ -132,7 +185,7 @@ ngx_http_voicebridge_agent_peer_upstream(
     }
 
     u->resolved->host = parsed->host;
-    u->resolved->port = parsed->no_port ? (ssl ? 443 : 80) : parsed->port;
+    u->resolved->port = parsed->port;
     u->resolved->no_port = parsed->no_port;
 
     if (parsed->addrs) {
@@ -154,6 +207,8 @@ ngx_http_voicebridge_agent_peer_upstream(
 
     u->conf = peer->conf;
     u->output.tag = (ngx_buf_tag_t) &ngx_http_voicebridge_module;
+    u->output.output_filter = ngx_http_voicebridge_agent_gate_output;
+    u->output.filter_ctx = peer;
 
     u->create_request = ngx_http_voicebridge_agent_peer_create_request;
     u->reinit_request = ngx_http_voicebridge_agent_peer_reinit_request;
@@ -212,6 +267,7 @@ ngx_http_voicebridge_agent_peer_parse_url(ngx_http_request_t *r, ngx_url_t *u,
 
     u->url.len = url->len - schemes[n].scheme.len;
     u->url.data = url->data + schemes[n].scheme.len;
+    u->default_port = *ssl ? 443 : 80;
     u->uri_part = 1;
     u->no_resolve = 1;
 
@@ -230,6 +286,14 @@ ngx_http_voicebridge_agent_peer_create_request(ngx_http_request_t *r)
     ngx_http_voicebridge_agent_peer_t  *peer;
 
     peer = r->upstream->input_filter_ctx;
+
+    if (peer->buf == NULL) {
+
+        /* it is being prepared: the gate is given the request later */
+
+        r->upstream->request_bufs = NULL;
+        return NGX_OK;
+    }
 
     cl = ngx_alloc_chain_link(r->pool);
     if (cl == NULL) {
@@ -254,6 +318,7 @@ ngx_http_voicebridge_agent_peer_reinit_request(ngx_http_request_t *r)
 
     ngx_memzero(&peer->line, sizeof(ngx_http_status_t));
 
+    peer->waiting = 0;
     peer->status_done = 0;
     peer->upgrade = 0;
     peer->connection_upgrade = 0;
@@ -458,9 +523,13 @@ ngx_http_voicebridge_agent_peer_finalize_request(ngx_http_request_t *r,
 
     u->header_sent = 1;
 
-    ngx_http_voicebridge_agent_peer_reason(peer, rc);
+    if (peer->state == NGX_HTTP_VOICEBRIDGE_PEER_PREPARING) {
+        peer->state = NGX_HTTP_VOICEBRIDGE_PEER_NONE;
 
-    peer->state = NGX_HTTP_VOICEBRIDGE_PEER_FAILED;
+    } else {
+        ngx_http_voicebridge_agent_peer_reason(peer, rc);
+        peer->state = NGX_HTTP_VOICEBRIDGE_PEER_FAILED;
+    }
 
     ngx_post_event(&peer->event, &ngx_posted_events);
 }

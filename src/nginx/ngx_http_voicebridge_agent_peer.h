@@ -21,6 +21,7 @@ typedef void (*ngx_http_voicebridge_agent_peer_pt)(
 
 typedef enum {
     NGX_HTTP_VOICEBRIDGE_PEER_NONE = 0,
+    NGX_HTTP_VOICEBRIDGE_PEER_PREPARING,
     NGX_HTTP_VOICEBRIDGE_PEER_CONNECTING,
     NGX_HTTP_VOICEBRIDGE_PEER_OPEN,
     NGX_HTTP_VOICEBRIDGE_PEER_FAILED
@@ -31,8 +32,9 @@ struct ngx_http_voicebridge_agent_peer_s {
     ngx_http_request_t                 *request;
     ngx_http_upstream_conf_t           *conf;
 
-    /* called when the peer has opened or failed, and then for each event of
-     * its connection; from the event loop, never from within connect() */
+    /* called when the peer has opened or failed, or one that was prepared is
+     * lost (NONE again), and then for each event of an open peer's connection;
+     * from the event loop, never from within connect() or prepare() */
     ngx_http_voicebridge_agent_peer_pt  handler;
 
     /* called right before an open peer's socket is closed, whoever closes */
@@ -52,8 +54,13 @@ struct ngx_http_voicebridge_agent_peer_s {
     ngx_event_t                         event;
     ngx_resolver_handler_pt             resolved;    /* core's */
     ngx_recv_pt                         recv;
+    ngx_http_upstream_handler_pt        read;        /* core's, while the
+                                                        gate waits */
     ngx_http_status_t                   line;
-    ngx_buf_t                          *buf;         /* the request */
+    ngx_buf_t                          *buf;         /* the request, or NULL
+                                                        while there is none */
+    unsigned                            waiting:1;   /* connected, for the
+                                                        request */
     unsigned                            status_done:1;
     unsigned                            upgrade:1;
     unsigned                            connection_upgrade:1;
@@ -68,11 +75,23 @@ struct ngx_http_voicebridge_agent_peer_s {
  * query) with one more header line where header is not empty.  Everything
  * comes from the request's pool.  NGX_OK: handler will be called;
  * NGX_DECLINED: url is not usable; NGX_ERROR: no memory.  The peer holds a
- * reference of its own to the request until it is closed or has failed.
+ * reference of its own to the request until it is closed or has failed.  A
+ * peer that was prepared for the same scheme, host and port is made use of,
+ * however far it has come; any other one is closed.
  */
 ngx_int_t ngx_http_voicebridge_agent_peer_connect(
     ngx_http_voicebridge_agent_peer_t *peer, ngx_str_t *url,
     ngx_str_t *header);
+
+/*
+ * Resolves the host of url, connects, does TLS, and then waits for connect()
+ * without having sent anything.  It is only an attempt: when it fails, at once
+ * or later, the state is NONE again and connect() begins anew.  A peer that
+ * is being prepared already stays as it is.  The request's event handlers have
+ * to be set again, as after connect().
+ */
+void ngx_http_voicebridge_agent_peer_prepare(
+    ngx_http_voicebridge_agent_peer_t *peer, ngx_str_t *url);
 
 /*
  * Closes or gives up, in any state; handler is not called any more.  The
@@ -93,6 +112,19 @@ ngx_int_t ngx_http_voicebridge_agent_peer_request(
 void ngx_http_voicebridge_agent_peer_header(ngx_http_request_t *r,
     ngx_http_voicebridge_agent_peer_t *peer);
 ngx_int_t ngx_http_voicebridge_agent_peer_check(ngx_http_request_t *r,
+    ngx_http_voicebridge_agent_peer_t *peer);
+
+
+/*
+ * The gate before which a prepared peer waits, in agent_gate.c: what core
+ * sends goes through output(), data is the peer.  fits() says whether a
+ * prepared peer's connection leads to u, with TLS or not; open() gives it the
+ * request and lets it go on (NGX_OK, or NGX_ERROR without memory).
+ */
+ngx_int_t ngx_http_voicebridge_agent_gate_output(void *data, ngx_chain_t *in);
+ngx_uint_t ngx_http_voicebridge_agent_gate_fits(
+    ngx_http_voicebridge_agent_peer_t *peer, ngx_url_t *u, ngx_uint_t ssl);
+ngx_int_t ngx_http_voicebridge_agent_gate_open(
     ngx_http_voicebridge_agent_peer_t *peer);
 
 

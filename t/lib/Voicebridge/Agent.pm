@@ -77,13 +77,22 @@ sub serve {
 }
 
 
-# the next connection's first request
+# the next connection's first request; a connection may be there long before
 
 sub request {
     my ($self, $timeout) = @_;
 
+    my $silent = $self->{silent} //= [];
+
     while (1) {
-        my $connection = $self->accept($timeout);
+        my $connection = $self->accept($timeout, @$silent);
+
+        if (!grep { $_ == $connection } @$silent) {
+            push @$silent, $connection;
+            next;
+        }
+
+        @$silent = grep { $_ != $connection } @$silent;
 
         # some only connect to see whether they can
         return $connection if $connection->next_request;

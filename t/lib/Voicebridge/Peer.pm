@@ -193,13 +193,15 @@ sub await_cue {
 }
 
 
-# the next connection, a Voicebridge::Connection; without an answer in time,
-# or when the test has gone, the peer's life is over
+# the next connection, a Voicebridge::Connection, or whichever of those given
+# has something to say before; without an answer in time, or when the test has
+# gone, the peer's life is over
 
 sub accept {
-    my ($self, $timeout) = @_;
+    my ($self, $timeout, @silent) = @_;
 
-    my $select = IO::Select->new($self->{lifeline}, @{$self->{listeners}});
+    my $select = IO::Select->new($self->{lifeline}, @{$self->{listeners}},
+                                 map { $_->sock } @silent);
     my $deadline = deadline_after($timeout // 3 * $self->{timeout});
 
     while (1) {
@@ -210,6 +212,10 @@ sub accept {
         my @ready = $select->can_read($left);
 
         POSIX::_exit(0) if grep { $_ == $self->{lifeline} } @ready;
+
+        for my $connection (@silent) {
+            return $connection if grep { $_ == $connection->sock } @ready;
+        }
 
         for my $listener (@ready) {
             my $sock = $listener->accept or next;
