@@ -260,6 +260,46 @@ trying once more
 
 
 
+=== a URL whose host is not found
+--- http_config
+    voicebridge_zone voicebridge:1m;
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+    resolver 127.0.0.1:$TEST_NGINX_DNS_PORT ipv6=off;
+
+    location = /metrics { voicebridge_metrics; }
+
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+    }
+--- agent
+    my ($api, $early) = both($agent);
+
+    $api->answer_signed_url(url => 'ws://nobody.localhost/?agent_id=a');
+    gone($agent, $early);
+
+    $early = $agent->accept;
+    asked($agent, $api);
+    $api->answer_signed_url(url => 'ws://nobody.localhost/?agent_id=a');
+    gone($agent, $early);
+--- test
+    my $phone = started();
+
+    is(($phone->recv_close)[0], 1011, 'the call ends');
+    $phone->send_close(1011);
+    $phone->recv_eof;
+    agent()->event('gone') for 1 .. 2;
+
+    my %failures = map { /failures_total(.*)/ ? ($1 => metrics()->{$_}) : () }
+                   keys %{metrics()};
+
+    is_deeply \%failures, { '{service="elevenlabs",kind="resolve"}' => 2 },
+              'and the metrics say why';
+--- error_log
+could not be resolved
+
+
+
 === an early connection that fails is no failure of the call
 --- http_config
     voicebridge_zone voicebridge:1m;
