@@ -30,7 +30,8 @@ sub service {
     return { status => $o{account} // 200, body => { status => 'active' } }
         if $request->{path} =~ m{/Accounts/AC\w+\.json$};
     return { status => 200, body => { incoming_phone_numbers =>
-             $o{numbers} // [ { capabilities => { voice => \1 } } ] } }
+             $o{numbers} // [ { phone_number => $ENV{TEST_NGINX_PHONE_NUMBER},
+                                capabilities => { voice => \1 } } ] } }
         if $request->{path} =~ m{/IncomingPhoneNumbers\.json$};
     return { status => $o{status} // 200, body => $o{agent} // $agent };
 }

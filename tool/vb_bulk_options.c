@@ -7,6 +7,9 @@
 #include <stdlib.h>
 
 
+#define VB_BULK_MAX_INTERVAL  31557600000.0  /* ms: a year */
+
+
 static void vb_bulk_rows(vb_bulk_options_t *o, vb_rows_t *rows);
 static void vb_bulk_pace(vb_bulk_options_t *o, vb_dialer_conf_t *conf);
 static void vb_bulk_retries(const char *text, vb_dialer_conf_t *conf);
@@ -314,6 +317,11 @@ vb_bulk_pace(vb_bulk_options_t *o, vb_dialer_conf_t *conf)
     }
 
     conf->interval = rate > 0 ? unit / rate : 0;
+
+    if (conf->interval > VB_BULK_MAX_INTERVAL) {
+        vb_die(VB_EXIT_USAGE, "--rate \"%s\" is less than a call a year",
+               o->rate);
+    }
 }
 
 

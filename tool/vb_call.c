@@ -31,11 +31,13 @@ typedef struct {
     vb_followed_t        followed;
     vb_progress_of_call_t  progress;
     int64_t              started;
+    vb_follow_conf_t     follow;
     const char          *shown;        /* the last state */
     unsigned             answered:1;
 } vb_call_t;
 
 
+static void vb_call_configure(vb_call_options_t *o, vb_follow_conf_t *follow);
 static void vb_call_request(vb_call_options_t *o, vb_text_t *body);
 static void vb_call_placed(void *data, const vb_http_answer_t *a);
 static void vb_call_follow(vb_call_t *call, vb_http_t *http);
@@ -145,6 +147,7 @@ vb_call_main(int argc, char **argv)
     memset(&call, 0, sizeof(vb_call_t));
 
     vb_call_request(&o, &body);
+    vb_call_configure(&o, &call.follow);
 
     call.options = &o;
     call.started = vb_now();
@@ -176,6 +179,30 @@ vb_call_main(int argc, char **argv)
     vb_http_destroy(http);
 
     return vb_call_report(&call);
+}
+
+
+/* before the call is placed: nobody is called with a wrong option */
+
+static void
+vb_call_configure(vb_call_options_t *o, vb_follow_conf_t *follow)
+{
+    vb_follow_conf_t  conf = VB_FOLLOW_CONF_INIT;
+
+    conf.poll = o->poll;
+    conf.answer_timeout = o->answer_timeout;
+
+    if (o->twilio_url) {
+        conf.twilio_url = o->twilio_url;
+    }
+
+    vb_follow_configure(&conf, o->follow);
+
+    if (conf.how == VB_FOLLOW_NONE) {
+        o->no_wait = 1;
+    }
+
+    *follow = conf;
 }
 
 
@@ -246,25 +273,11 @@ vb_call_follow(vb_call_t *call, vb_http_t *http)
     vb_follow_t        *f;
     const char         *error, *told;
     vb_call_options_t  *o;
-    vb_follow_conf_t    conf = VB_FOLLOW_CONF_INIT;
 
     o = call->options;
 
-    vb_follow_configure(&conf, o->follow);
-
-    if (conf.how == VB_FOLLOW_NONE) {
-        o->no_wait = 1;
-        return;
-    }
-
-    conf.poll = o->poll;
-    conf.answer_timeout = o->answer_timeout;
-
-    if (o->twilio_url) {
-        conf.twilio_url = o->twilio_url;
-    }
-
-    f = vb_follow_create(http, &o->settings, &conf, vb_call_progress, call);
+    f = vb_follow_create(http, &o->settings, &call->follow, vb_call_progress,
+                         call);
 
     memcpy(call->followed.call_sid, call->placed.call_sid,
            sizeof(call->followed.call_sid));

@@ -183,11 +183,16 @@ static int
 vb_calls_number(void *ctx, const char *data, size_t len)
 {
     char         buf[40];
+    double       seconds;
     vb_calls_t  *c = ctx;
 
     if (c->depth == VB_CALLS_DEPTH && strcmp(c->key, "duration") == 0) {
         vb_calls_copy(buf, sizeof(buf), data, len);
-        c->progress.duration = strtod(buf, NULL) * 1000;
+        seconds = strtod(buf, NULL);
+
+        if (seconds >= 0 && seconds < VB_OUTCOME_MAX_DURATION) {
+            c->progress.duration = seconds * 1000;
+        }
     }
 
     return 1;
@@ -197,10 +202,21 @@ vb_calls_number(void *ctx, const char *data, size_t len)
 static void
 vb_calls_copy(char *dst, size_t size, const void *data, size_t len)
 {
-    len = vb_min(len, size - 1);
+    const u_char  *p = data;
 
-    memcpy(dst, data, len);
+    if (len > size - 1) {
+
+        /* between two characters */
+
+        for (len = size - 1; len && (p[len] & 0xc0) == 0x80; len--) {
+            /* void */
+        }
+    }
+
+    memcpy(dst, p, len);
     dst[len] = '\0';
+
+    vb_printable(dst);
 }
 
 

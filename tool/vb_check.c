@@ -168,6 +168,9 @@ vb_check_found(vb_check_t *c, const char *what, vb_check_result_t result,
     vsnprintf(detail, sizeof(detail), fmt, args);
     va_end(args);
 
+    /* words of services are in it */
+
+    vb_printable(detail);
     c->found[result]++;
 
     if (!c->options->json) {

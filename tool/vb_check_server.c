@@ -59,13 +59,18 @@ static int
 vb_check_address(vb_check_t *c, const char *host)
 {
     int               rc;
-    char              text[64];
+    char              text[64], name[256];
     struct addrinfo   hints, *list, *ai;
 
     memset(&hints, 0, sizeof(struct addrinfo));
     hints.ai_socktype = SOCK_STREAM;
 
-    rc = getaddrinfo(host, NULL, &hints, &list);
+    /* an address of IPv6 is in brackets only within a URL */
+
+    snprintf(name, sizeof(name), "%s", host + (host[0] == '['));
+    name[strcspn(name, "]")] = '\0';
+
+    rc = getaddrinfo(name, NULL, &hints, &list);
 
     if (rc != 0) {
         vb_check_found(c, "address", VB_CHECK_FAIL, "let its name point to "

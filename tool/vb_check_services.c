@@ -2,10 +2,16 @@
 /*
  * What the server needs of Twilio and of ElevenLabs: an account with a number,
  * an agent with formats and client events; read over their REST APIs.
+ *
+ * Sources: Twilio, "REST API: Accounts", GET /2010-04-01/Accounts/{Sid}.json,
+ * whose status is "active", "suspended" or "closed"; Twilio,
+ * "IncomingPhoneNumber resource", GET .../IncomingPhoneNumbers.json, where
+ * PhoneNumber may be a part of a number, so that others may be listed, too.
  */
 
 
 #include <vb_check.h>
+#include <vb_json.h>
 #include <vb_transcoder.h>
 
 #include <stdlib.h>
@@ -15,6 +21,8 @@
 static yajl_val vb_check_twilio(vb_check_t *c, const char *path,
     const char *query, long *status, const char **error);
 static void vb_check_number(vb_check_t *c);
+static yajl_val vb_check_find_number(vb_check_t *c, yajl_val list);
+static yajl_val vb_check_parse(const vb_str_t *body);
 static yajl_val vb_check_get_agent(vb_check_t *c, long *status,
     const char **error);
 static void vb_check_format(vb_check_t *c, yajl_val agent, const char *what,
@@ -76,7 +84,7 @@ vb_check_number(vb_check_t *c)
 {
     long         status;
     char         query[80];
-    yajl_val     v, list, voice;
+    yajl_val     v, list, number, voice;
     const char  *error;
 
     static const char  *numbers[] = { "incoming_phone_numbers", NULL };
@@ -105,14 +113,14 @@ vb_check_number(vb_check_t *c)
         vb_check_found(c, "twilio number", VB_CHECK_FAIL, "try again later",
                        "Twilio answers %ld", status);
 
-    } else if (list->u.array.len == 0) {
+    } else if ((number = vb_check_find_number(c, list)) == NULL) {
         vb_check_found(c, "twilio number", VB_CHECK_WARN, "buy it, or verify "
                        "it as a caller id, in Twilio's console",
                        "%s is none of the account's",
                        vb_masked(c->options->number));
 
     } else {
-        voice = yajl_tree_get(list->u.array.values[0], capable, yajl_t_any);
+        voice = yajl_tree_get(number, capable, yajl_t_any);
 
         vb_check_found(c, "twilio number",
                        YAJL_IS_FALSE(voice) ? VB_CHECK_FAIL : VB_CHECK_OK,
@@ -123,6 +131,48 @@ vb_check_number(vb_check_t *c)
     }
 
     yajl_tree_free(v);
+}
+
+
+static yajl_val
+vb_check_find_number(vb_check_t *c, yajl_val list)
+{
+    size_t       i;
+    const char  *number;
+
+    static const char  *path[] = { "phone_number", NULL };
+
+    for (i = 0; i < list->u.array.len; i++) {
+        number = vb_check_string(list->u.array.values[i], path);
+
+        if (number && strcmp(number, c->options->number) == 0) {
+            return list->u.array.values[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* yajl frees a tree by recursion: one that is too deep is not made */
+
+static yajl_val
+vb_check_parse(const vb_str_t *body)
+{
+    size_t           offset;
+    const char      *error;
+    vb_json_value_t  value;
+
+    static const vb_json_field_t  any = { VB_JSON_ROOT, vb_str("") };
+
+    if (vb_json_select_deep(body, VB_JSON_MAX_DEPTH, &any, 1, &value, &error,
+                            &offset)
+        != VB_OK)
+    {
+        return NULL;
+    }
+
+    return yajl_tree_parse((char *) body->data, NULL, 0);
 }
 
 
@@ -153,7 +203,7 @@ vb_check_twilio(vb_check_t *c, const char *path, const char *query,
     *status = a.status;
     *error = a.error;
 
-    v = a.status ? yajl_tree_parse((char *) a.body.data, NULL, 0) : NULL;
+    v = a.status ? vb_check_parse(&a.body) : NULL;
 
     free(a.body.data);
     vb_text_free(&url);
@@ -248,7 +298,7 @@ vb_check_get_agent(vb_check_t *c, long *status, const char **error)
     *status = a.status;
     *error = a.error;
 
-    v = a.status ? yajl_tree_parse((char *) a.body.data, NULL, 0) : NULL;
+    v = a.status ? vb_check_parse(&a.body) : NULL;
 
     free(a.body.data);
     vb_text_free(&url);

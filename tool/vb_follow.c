@@ -53,6 +53,10 @@ static void vb_follow_bad(vb_follow_t *f, const vb_http_answer_t *a);
 void
 vb_follow_configure(vb_follow_conf_t *conf, const char *how)
 {
+    if (conf->poll < VB_FOLLOW_MIN_POLL) {
+        vb_die(VB_EXIT_USAGE, "--poll is 10ms at least");
+    }
+
     if (how == NULL || strcmp(how, "calls") == 0) {
         conf->how = VB_FOLLOW_CALLS;
         return;
@@ -415,7 +419,9 @@ vb_follow_twilio_read(const vb_str_t *body, vb_progress_of_call_t *progress)
 
     progress->duration = -1;
 
-    if (vb_json_integer(&values[1], &seconds) == VB_OK) {
+    if (vb_json_integer(&values[1], &seconds) == VB_OK
+        && seconds >= 0 && seconds < VB_OUTCOME_MAX_DURATION)
+    {
         progress->duration = seconds * 1000;
     }
 

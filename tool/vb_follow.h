@@ -11,6 +11,10 @@
 #include <vb_settings.h>
 
 
+/* or the server would be asked all the time, in ms */
+#define VB_FOLLOW_MIN_POLL  10
+
+
 typedef struct vb_follow_s    vb_follow_t;
 typedef struct vb_followed_s  vb_followed_t;
 

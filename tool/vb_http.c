@@ -8,6 +8,10 @@
 #include <stdlib.h>
 
 
+/* what a server may ask us to wait, in seconds */
+#define VB_HTTP_MAX_RETRY  3600
+
+
 struct vb_http_s {
     CURLM               *multi;
     const char          *cacert;
@@ -248,7 +252,8 @@ vb_http_finish(vb_http_t *http, CURL *easy, CURLcode code)
     a.body.data = job->body.data;
     a.body.len = job->body.len;
     a.sent = (size > 0);
-    a.retry_after = retry > 0 ? (int64_t) retry * 1000 : -1;
+    a.retry_after = retry > 0 ? vb_min((int64_t) retry, VB_HTTP_MAX_RETRY)
+                                * 1000 : -1;
     a.version = version == CURL_HTTP_VERSION_1_0 ? "HTTP/1.0" : "HTTP/1.1";
 
     if (code == CURLE_OK) {

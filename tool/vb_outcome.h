@@ -9,6 +9,10 @@
 #include <vb_tool.h>
 
 
+/* a call is no longer, whatever is told, in seconds */
+#define VB_OUTCOME_MAX_DURATION  1000000
+
+
 typedef enum {
     VB_OUTCOME_NONE = 0,               /* it is not over */
     VB_OUTCOME_COMPLETED,

@@ -14,6 +14,9 @@
 /* for the server's Close, or for it to close the connection */
 #define VB_PHONE_CLOSING  5000         /* ms */
 
+/* messages that are read before the clock is looked at again */
+#define VB_PHONE_MESSAGES  256
+
 
 static void vb_phone_prepare(vb_phone_t *phone);
 static void vb_phone_sid(char *dst, size_t size, const char *given,
@@ -383,11 +386,16 @@ static void
 vb_phone_receive(vb_phone_t *phone)
 {
     int            rc;
+    unsigned       n;
     vb_ws_event_t  ev;
 
-    while (!phone->ended
-           && (rc = vb_stream_read(phone->stream, &ev)) != VB_AGAIN)
-    {
+    for (n = 0; n < VB_PHONE_MESSAGES && !phone->ended; n++) {
+        rc = vb_stream_read(phone->stream, &ev);
+
+        if (rc == VB_AGAIN) {
+            return;
+        }
+
         if (rc != VB_OK) {
             phone->over = 1;
             phone->ended = 1;

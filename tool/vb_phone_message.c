@@ -27,6 +27,7 @@ vb_phone_event(vb_phone_t *phone, const char *event, const char *fmt, ...)
     vsnprintf(detail, sizeof(detail), fmt, args);
     va_end(args);
 
+    vb_printable(detail);
     at = (vb_now() - phone->started) / 1e3;
 
     if (!phone->options->json) {

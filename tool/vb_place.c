@@ -9,6 +9,10 @@
 #include <vb_json.h>
 
 
+#define VB_PLACE_SID                                                          \
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+
+
 static void vb_place_text(char *dst, size_t size,
     const vb_json_value_t *value);
 static vb_place_result_t vb_place_result(const vb_http_answer_t *a,
@@ -83,6 +87,15 @@ vb_place_read(const vb_http_answer_t *a, vb_placed_t *placed)
            == VB_OK)
     {
         vb_place_text(placed->call_sid, sizeof(placed->call_sid), &values[0]);
+
+        /* it becomes a part of URLs */
+
+        if (strspn(placed->call_sid, VB_PLACE_SID)
+            != strlen(placed->call_sid))
+        {
+            placed->call_sid[0] = '\0';
+        }
+
         vb_place_text(placed->session_id, sizeof(placed->session_id),
                       &values[1]);
         vb_place_text(placed->detail, sizeof(placed->detail), &values[2]);

@@ -12,6 +12,7 @@
 
 #define VB_SETTINGS_MAX_FILE  65536
 #define VB_SETTINGS_MAX_KEY   4096
+#define VB_SETTINGS_MAX_TIMEOUT  3600000   /* ms */
 
 
 typedef struct {
@@ -117,6 +118,10 @@ vb_settings_complete(vb_settings_t *s, int need_key)
 
     if (s->calls_path == NULL) {
         s->calls_path = "/voicebridge/calls";
+    }
+
+    if (s->timeout < 1 || s->timeout > VB_SETTINGS_MAX_TIMEOUT) {
+        vb_die(VB_EXIT_USAGE, "--timeout is an hour at most, and not 0");
     }
 
     vb_settings_check_url(s);

@@ -111,6 +111,10 @@ vb_stream_connect(vb_stream_t *s, const vb_stream_conf_t *conf, char *why,
 
     curl_easy_setopt(easy, CURLOPT_URL, url.data);
     curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
+
+    /* where there is a proxy the frames go through it, not to it */
+    curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);
+
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error);
     curl_easy_setopt(easy, CURLOPT_SSL_ENABLE_ALPN, 0L);

@@ -359,6 +359,24 @@ vb_masked(const char *number)
 }
 
 
+void
+vb_printable(char *s)
+{
+    u_char  *p;
+
+    for (p = (u_char *) s; *p; p++) {
+
+        if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) {
+            *p++ = ' ';
+            *p = ' ';
+
+        } else if (*p < ' ' || *p == 0x7f) {
+            *p = ' ';
+        }
+    }
+}
+
+
 int
 vb_file_read(const char *name, size_t max, vb_text_t *t)
 {

@@ -87,6 +87,11 @@ int vb_is_e164(const u_char *data, size_t len);
 const char *vb_masked(const char *number);
 
 
+/* what a terminal would take for a command, C0, DEL and C1 in UTF-8, becomes
+ * blanks */
+void vb_printable(char *s);
+
+
 /*
  * Reads a whole file of at most max bytes into t; VB_OK, or VB_ERROR with
  * errno, which is EFBIG for a longer one.
