@@ -48,7 +48,7 @@ __DATA__
 --- test
     my $run = check();
 
-    is $run->{status}, 1, 'is a finding' or diag explain $run;
+    is $run->{status}, 1, 'is a finding' or diag $run->{out} . $run->{err};
     like $run->{out}, qr/^failed   agent: /m, 'about it';
     like $run->{out}, qr/^failed   twilio account: /m, 'and about the account';
 
@@ -101,7 +101,7 @@ __DATA__
     my $run = tool({ VOICEBRIDGE_URL => twilio()->url }, 'call', '--to' =>
                    '+14155550123', '--poll' => '20ms');
 
-    is $run->{status}, 1, 'a call that broke down' or diag explain $run;
+    is $run->{status}, 1, 'a call that broke down' or diag $run->{out} . $run->{err};
     is_plain $run->{out} . $run->{err}, 'is told in plain text';
 
 
