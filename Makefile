@@ -277,10 +277,11 @@ check-static: check-deps build
 		$(MAKE) --no-print-directory \
 		TESTS='$(or $(TESTS),$(wildcard t/*.t))' run-tests
 
-# Debian's nginx of several releases, each in a bare system of its own
+# Debian's nginx of several releases, each in a bare system of its own; one of
+# them with SUITES=trixie, one check with CHECKS=test
 check-matrix:
 	@tools/deps bare
-	@tools/matrix $(BUILD)/bare $(SUITES)
+	@CHECKS='$(CHECKS)' tools/matrix $(BUILD)/bare $(SUITES)
 
 # the packages, built, installed, used and removed in bare systems
 check-packages:
