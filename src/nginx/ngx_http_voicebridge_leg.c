@@ -438,7 +438,10 @@ ngx_http_voicebridge_leg_ssl_recv(ngx_http_voicebridge_leg_t *leg,
     }
 
     if (SSL_want_read(ssl) && BIO_should_read(bio)) {
-        leg->left = 0;
+
+        /* the beginning of a record may be left: less is asked for then */
+
+        leg->left = SSL_has_pending(ssl);
         c->read->ready = 0;
         return NGX_AGAIN;
     }
