@@ -10,6 +10,8 @@
 #include <ngx_http_voicebridge_time.h>
 
 
+static ngx_http_voicebridge_call_t *ngx_http_voicebridge_call_create(
+    ngx_http_request_t *r, ngx_http_voicebridge_ctx_t *ctx);
 static void ngx_http_voicebridge_call_callbacks(
     ngx_http_voicebridge_call_t *call);
 static void ngx_http_voicebridge_call_take(ngx_http_voicebridge_call_t *call);
@@ -33,39 +35,21 @@ ngx_http_voicebridge_call_start(ngx_http_request_t *r,
     ngx_http_voicebridge_ctx_t *ctx, ngx_str_t auth_tokens[2],
     ngx_uint_t ntokens, ngx_http_voicebridge_twiml_pt twiml)
 {
-    ngx_connection_t                  *c;
-    ngx_http_cleanup_t                *cln;
-    ngx_http_voicebridge_call_t       *call;
-    ngx_http_voicebridge_main_conf_t  *vmcf;
+    ngx_connection_t             *c;
+    ngx_http_cleanup_t           *cln;
+    ngx_http_voicebridge_call_t  *call;
 
     c = r->connection;
 
-    call = ngx_pmemalign(r->pool, sizeof(ngx_http_voicebridge_call_t),
-                         NGX_CPU_CACHE_LINE);
+    call = ngx_http_voicebridge_call_create(r, ctx);
     if (call == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memzero(call, sizeof(ngx_http_voicebridge_call_t));
-
-    vmcf = ngx_http_get_module_main_conf(r, ngx_http_voicebridge_module);
-
-    call->request = r;
-    call->ctx = ctx;
-    call->conf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
-    call->bank = vmcf->bank;
-    call->zone = vmcf->zone;
     call->auth_tokens[0] = auth_tokens[0];
     call->auth_tokens[1] = auth_tokens[1];
     call->ntokens = ntokens;
     call->twiml = twiml;
-    call->interrupted = -1;
-    call->started = ngx_http_voicebridge_now();
-    call->accepted = ngx_current_msec;
-    call->played = ngx_current_msec;
-    call->relay.left = NGX_HTTP_VOICEBRIDGE_RELAY_EVERY;
-
-    ngx_http_voicebridge_call_callbacks(call);
 
     cln = ngx_http_cleanup_add(r, 0);
     if (cln == NULL) {
@@ -109,6 +93,40 @@ ngx_http_voicebridge_call_start(ngx_http_request_t *r,
     ngx_post_event(c->read, &ngx_posted_events);
 
     return NGX_OK;
+}
+
+
+static ngx_http_voicebridge_call_t *
+ngx_http_voicebridge_call_create(ngx_http_request_t *r,
+    ngx_http_voicebridge_ctx_t *ctx)
+{
+    ngx_http_voicebridge_call_t       *call;
+    ngx_http_voicebridge_main_conf_t  *vmcf;
+
+    call = ngx_pmemalign(r->pool, sizeof(ngx_http_voicebridge_call_t),
+                         NGX_CPU_CACHE_LINE);
+    if (call == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(call, sizeof(ngx_http_voicebridge_call_t));
+
+    vmcf = ngx_http_get_module_main_conf(r, ngx_http_voicebridge_module);
+
+    call->request = r;
+    call->ctx = ctx;
+    call->conf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
+    call->bank = vmcf->bank;
+    call->zone = vmcf->zone;
+    call->interrupted = -1;
+    call->started = ngx_http_voicebridge_now();
+    call->accepted = ngx_current_msec;
+    call->played = ngx_current_msec;
+    call->relay.left = NGX_HTTP_VOICEBRIDGE_RELAY_EVERY;
+
+    ngx_http_voicebridge_call_callbacks(call);
+
+    return call;
 }
 
 
