@@ -362,7 +362,8 @@ __DATA__
     tls => 'good'
 --- test
     like incoming('/good')->{body}, qr{dynamic_variables}, 'a good certificate';
-    unlike incoming('/unknown')->{body}, qr{dynamic_variables}, 'an unknown one';
+    unlike incoming('/unknown')->{body}, qr{dynamic_variables},
+           'an unknown one';
     log_has(qr/could not be looked up: .*certificate/i);
 
     is scalar(grep { $_->{event} eq 'request' } twilio()->events), 1,
