@@ -51,7 +51,9 @@ ngx_http_voicebridge_leg_init(ngx_http_voicebridge_leg_t *leg,
     /* a pending output may be moved to other memory, its bytes unchanged */
 
     if (c->ssl) {
-        SSL_set_mode(c->ssl->connection, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+        leg->ssl = c->ssl->connection;
+
+        SSL_set_mode(leg->ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 
         leg->direct = ngx_http_voicebridge_leg_direct(c);
         leg->left = 1;
@@ -421,7 +423,7 @@ ngx_http_voicebridge_leg_ssl_recv(ngx_http_voicebridge_leg_t *leg,
     ngx_connection_t  *c;
 
     c = leg->connection;
-    ssl = c->ssl->connection;
+    ssl = leg->ssl;
     bio = SSL_get_rbio(ssl);
     before = BIO_number_read(bio);
 

@@ -45,6 +45,9 @@ typedef struct {
 
 typedef struct {
     ngx_connection_t          *connection; /* NULL: not there (any more) */
+#if (NGX_SSL)
+    SSL                       *ssl;        /* its, or NULL */
+#endif
     ngx_msec_t                 last_read;  /* when bytes last came */
     ngx_msec_t                 last_sent;  /* when the peer last took bytes, or
                                               the first of those queued came */

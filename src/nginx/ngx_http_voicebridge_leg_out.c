@@ -195,7 +195,7 @@ ngx_http_voicebridge_leg_flush(ngx_http_voicebridge_leg_t *leg)
 
         /* TLS pins what it was given until that is written: give it little */
 
-        if (c->ssl) {
+        if (leg->ssl) {
             size = ngx_min(size, NGX_HTTP_VOICEBRIDGE_LEG_RECORD);
             size = ngx_max(size, leg->out.pinned);
         }
@@ -206,7 +206,7 @@ ngx_http_voicebridge_leg_flush(ngx_http_voicebridge_leg_t *leg)
 
         if (n == NGX_AGAIN) {
 #if (NGX_SSL)
-            leg->out.pinned = c->ssl ? size : 0;
+            leg->out.pinned = leg->ssl ? size : 0;
 #endif
             return NGX_AGAIN;
         }
@@ -238,7 +238,7 @@ ngx_http_voicebridge_leg_send(ngx_http_voicebridge_leg_t *leg, size_t size)
     if (leg->direct) {
         int  n;
 
-        n = SSL_write(c->ssl->connection, leg->out.pos, size);
+        n = SSL_write(leg->ssl, leg->out.pos, size);
 
         if (n > 0) {
             c->sent += n;
