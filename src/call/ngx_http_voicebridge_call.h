@@ -170,9 +170,9 @@ typedef struct {
     ngx_http_voicebridge_talk_t        talk;
     uint64_t                           agent_bytes;    /* mu-law */
     ngx_msec_t                         played;     /* when all is played */
-    ngx_msec_t                         accepted;   /* the handshake */
     vb_transcoder_t                    uplink;     /* caller to agent */
     vb_transcoder_t                    downlink;
+    ngx_msec_t                         accepted;   /* the handshake */
     vb_activity_t                      activity;   /* of the caller */
     uint32_t                           speaking_since; /* the agent, ms since
                                                           accepted */
