@@ -30,6 +30,16 @@ static void ngx_http_voicebridge_call_finalize(
 static void ngx_http_voicebridge_call_cleanup(void *data);
 
 
+/*
+ * The calls that are taken, in the order of the worker's connections: the way
+ * through a request and its contexts is three lines of memory that audio needs
+ * nothing of.
+ */
+
+static ngx_http_voicebridge_call_t  **ngx_http_voicebridge_calls;
+static ngx_connection_t              *ngx_http_voicebridge_connections;
+
+
 ngx_int_t
 ngx_http_voicebridge_call_start(ngx_http_request_t *r,
     ngx_http_voicebridge_ctx_t *ctx, ngx_str_t auth_tokens[2],
@@ -168,7 +178,22 @@ ngx_http_voicebridge_call_take(ngx_http_voicebridge_call_t *call)
 {
     ngx_connection_t  *c;
 
+    if (ngx_http_voicebridge_calls == NULL) {
+
+        ngx_http_voicebridge_calls = ngx_pcalloc(ngx_cycle->pool,
+                                       ngx_cycle->connection_n
+                                       * sizeof(ngx_http_voicebridge_call_t *));
+
+        if (ngx_http_voicebridge_calls == NULL) {
+            return;
+        }
+
+        ngx_http_voicebridge_connections = ngx_cycle->connections;
+    }
+
     c = call->request->connection;
+
+    ngx_http_voicebridge_calls[c - ngx_http_voicebridge_connections] = call;
 
     call->handlers[0] = c->read->handler;
     call->handlers[1] = c->write->handler;
@@ -256,15 +281,10 @@ static void
 ngx_http_voicebridge_call_phone_handler(ngx_event_t *ev)
 {
     ngx_connection_t             *c;
-    ngx_http_request_t           *r;
-    ngx_http_voicebridge_ctx_t   *ctx;
     ngx_http_voicebridge_call_t  *call;
 
     c = ev->data;
-    r = c->data;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_voicebridge_module);
-    call = ctx->call;
+    call = ngx_http_voicebridge_calls[c - ngx_http_voicebridge_connections];
 
     if (ngx_exiting && c->close) {
 
