@@ -441,9 +441,15 @@ ngx_http_voicebridge_leg_ssl_recv(ngx_http_voicebridge_leg_t *leg,
 
     if (SSL_want_read(ssl) && BIO_should_read(bio)) {
 
-        /* the beginning of a record may be left: less is asked for then */
+        /*
+         * What came is the beginning of a record, of which no more than the
+         * rest is asked for then; OpenSSL does not count a header as pending.
+         */
 
-        leg->left = SSL_has_pending(ssl);
+        if (BIO_number_read(bio) != before) {
+            leg->left = 1;
+        }
+
         c->read->ready = 0;
         return NGX_AGAIN;
     }

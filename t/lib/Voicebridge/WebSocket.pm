@@ -14,7 +14,8 @@ use IO::Select ();
 use IO::Socket qw( IPPROTO_TCP SHUT_WR SOL_SOCKET SO_LINGER );
 use JSON::PP ();
 use MIME::Base64 qw( encode_base64 );
-use Socket qw( TCP_NODELAY );
+use POSIX ();
+use Socket qw( AF_UNIX SOCK_STREAM TCP_NODELAY );
 use Time::HiRes qw( time );
 
 our @EXPORT_OK = qw( accept_key deadline_after frame json mask new_key );
@@ -148,6 +149,45 @@ sub send_in_pieces {
         $size = shift @sizes if @sizes;
         $self->send_bytes(substr $bytes, 0, $size, '');
     }
+
+    return $self;
+}
+
+
+# TLS records that are not sent, one for each sub, which is given this end and
+# sends one frame.  They have to be the next that send_raw() sends.
+
+sub tls_records {
+    my ($self, @send) = @_;
+
+    my $sock = $self->{sock};
+    my $ssl = $sock->_get_ssl_object;
+
+    socketpair my $out, my $in, AF_UNIX, SOCK_STREAM, 0
+        or die "socketpair: $!\n";
+
+    Net::SSLeay::set_wfd($ssl, fileno $in);
+
+    my @records = map {
+        $_->($self);
+        sysread $out, my $record, 65536;
+        $record;
+    } @send;
+
+    Net::SSLeay::set_wfd($ssl, fileno $sock);
+
+    return @records;
+}
+
+
+# bytes past TLS, in one segment
+
+sub send_raw {
+    my ($self, $bytes) = @_;
+
+    my $n = POSIX::write(fileno $self->{sock}, $bytes, length $bytes);
+
+    die "sent a part only\n" unless defined $n && $n == length $bytes;
 
     return $self;
 }
