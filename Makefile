@@ -130,11 +130,12 @@ NGINX_INCS = $(BUILD)/nginx/objs \
              $(patsubst %,$(BUILD)/nginx/src/%,core event event/modules \
                         event/quic os/unix http http/modules http/v2 http/v3)
 
-$(BUILD)/unit/%: t/unit/nginx/%.c $(MODULE) $(BUILD)/configured-by
+$(BUILD)/unit/%: t/unit/nginx/%.c $(MODULE) $(BUILD)/pure/libvb.a \
+                 $(BUILD)/configured-by
 	@mkdir -p $(@D)
 	$(quiet)$(CC) $(CFLAGS) $(PURE_CFLAGS) -D_GNU_SOURCE -Isrc/nginx \
 		$(NGINX_INCS:%=-I%) \
-		$(LDFLAGS) -o $@ $<
+		$(LDFLAGS) -o $@ $< $(BUILD)/pure/libvb.a $(PURE_LIBS)
 
 unit: $(UNITS)
 

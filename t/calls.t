@@ -256,6 +256,49 @@ no agent: give
 
 
 
+=== what is not UTF-8
+--- http_config
+    voicebridge_zone voicebridge:1m;
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+    voicebridge_verify_signature off;
+    voicebridge_agent $arg_agent;
+
+    location = /calls { voicebridge_calls; }
+    location = /twilio/call-status { voicebridge_call_status; }
+    location = /twilio/incoming-call { voicebridge_incoming_call; }
+    location = /twilio/media-stream { voicebridge_media_stream; }
+--- test
+    my $sid = 'CA' . '0123456789abcdef' x 2;
+    my @form = (CallSid => $sid, From => "\xff\xfe+15005550009");
+
+    is http(POST => '/twilio/incoming-call?agent=a', form => \@form)->{status},
+       200, 'a call';
+    is http(POST => '/twilio/call-status',
+            form => [ @form, AnsweredBy => "\xc3\xa9\xff" ])->{status},
+       204, 'what is said of it';
+
+    my ($call) = @{calls()->{live}};
+
+    is $call->{call_sid}, $sid, 'can be read';
+    is $call->{answered_by}, '???', 'whatever was said';
+
+    # it would be another one in the call's TwiML
+
+    is http(POST => "/twilio/incoming-call?agent=\xff", form => \@form)
+           ->{status}, 500, 'is no agent';
+    log_has(qr/"voicebridge_agent" has more than 256 bytes/);
+
+    my $phone = phone(path => "/twilio/media-stream?agent=\xc2")->connect;
+
+    $phone->start;
+    is scalar(($phone->recv_close)[0]), 1008, 'nor at a stream';
+    log_has(qr/CA\w+: .*voicebridge_agent has more than 256 bytes/);
+--- error_log
+voicebridge_agent
+
+
+
 === without a zone
 --- config
     location = /calls { voicebridge_calls; }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <vb_api_members.h>
 #include <vb_api_scan.h>
+#include <vb_utf8.h>
 
 
 /* of what a sender wrote, bytes shown in an error */
@@ -162,7 +163,7 @@ vb_api_check_text(vb_api_values_t *v, int member)
                             metadata, m->name.data, VB_API_MAX_ID);
     }
 
-    if (!vb_api_is_text(&v->text[member])) {
+    if (!vb_utf8_is_plain(v->text[member].data, v->text[member].len)) {
         return vb_api_error(v, "%s%s must not contain control characters",
                             metadata, m->name.data);
     }

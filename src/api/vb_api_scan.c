@@ -140,26 +140,3 @@ vb_api_scan_unit(vb_api_scan_t *s)
 
     return NULL;
 }
-
-
-int
-vb_api_is_text(const vb_str_t *s)
-{
-    size_t   i;
-    u_char  *p;
-
-    /* one that is absent has no data */
-    for (i = 0; i < s->len; i++) {
-
-        p = &s->data[i];
-
-        if (*p < 0x20 || *p == 0x7f
-            || (*p == 0xc2 && p[1] < 0xa0)
-            || (*p == 0xef && p[1] == 0xbf && p[2] >= 0xbe))
-        {
-            return 0;
-        }
-    }
-
-    return 1;
-}

@@ -40,11 +40,4 @@ size_t vb_api_scan(vb_api_scan_t *s, const u_char *data, size_t len,
     const char **why);
 
 
-/*
- * Whether s, which is UTF-8, has no control characters (C0, DEL, C1), nor
- * U+FFFE and U+FFFF, which XML has no way to write.
- */
-int vb_api_is_text(const vb_str_t *s);
-
-
 #endif /* _VB_API_SCAN_H_INCLUDED_ */

@@ -7,7 +7,6 @@
 #include <ngx_http.h>
 
 #include <vb_agent_client.h>
-#include <vb_api_scan.h>
 #include <vb_token.h>
 #include <vb_twilio_stream.h>
 #include <vb_twiml.h>
@@ -26,7 +25,6 @@
 
 static ngx_int_t ngx_http_voicebridge_phone_names(
     ngx_http_voicebridge_call_t *call);
-static ngx_int_t ngx_http_voicebridge_phone_plain(ngx_str_t *s);
 static ngx_int_t ngx_http_voicebridge_phone_sids(
     ngx_http_voicebridge_call_t *call, vb_twilio_message_t *m);
 static ngx_int_t ngx_http_voicebridge_phone_parameters(
@@ -132,9 +130,8 @@ ngx_http_voicebridge_phone_names(ngx_http_voicebridge_call_t *call)
 
     ctx = call->ctx;
 
-    if (ngx_http_voicebridge_phone_plain(&ctx->agent_id) == NGX_OK
-        && ngx_http_voicebridge_phone_plain(&ctx->session_id) == NGX_OK
-        && ngx_http_voicebridge_phone_plain(&ctx->direction) == NGX_OK)
+    if (vb_agent_is_id(&ctx->agent_id) && vb_agent_is_id(&ctx->session_id)
+        && vb_agent_is_id(&ctx->direction))
     {
         return NGX_OK;
     }
@@ -148,13 +145,6 @@ ngx_http_voicebridge_phone_names(ngx_http_voicebridge_call_t *call)
                              "control character or more than 256 bytes");
 
     return NGX_DECLINED;
-}
-
-
-static ngx_int_t
-ngx_http_voicebridge_phone_plain(ngx_str_t *s)
-{
-    return (s->len <= 256 && vb_api_is_text(s)) ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -452,6 +442,15 @@ ngx_http_voicebridge_phone_agent(ngx_http_voicebridge_call_t *call)
         ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_BAD_START,
                                  "no agent: give <Parameter name=\"agent_id\"> "
                                  "or set voicebridge_agent");
+        return NGX_DECLINED;
+    }
+
+    if (!vb_agent_is_id(&call->ctx->agent_id)) {
+        ngx_str_null(&call->ctx->agent_id);
+
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_BAD_START,
+                                 "voicebridge_agent has more than 256 bytes, "
+                                 "a control character or is not UTF-8");
         return NGX_DECLINED;
     }
 

@@ -5,6 +5,7 @@
 #include <vb_agent_client.h>
 #include <vb_form.h>
 #include <vb_json_plain.h>
+#include <vb_utf8.h>
 
 
 enum {
@@ -208,19 +209,7 @@ vb_agent_client_select(const vb_str_t *text, vb_json_value_t *values)
 int
 vb_agent_is_id(const vb_str_t *s)
 {
-    size_t  i;
-
-    if (s->len > VB_AGENT_MAX_ID) {
-        return 0;
-    }
-
-    for (i = 0; i < s->len; i++) {
-        if (s->data[i] < ' ' || s->data[i] == 0x7f) {
-            return 0;
-        }
-    }
-
-    return 1;
+    return s->len <= VB_AGENT_MAX_ID && vb_utf8_is_plain(s->data, s->len);
 }
 
 

@@ -53,7 +53,10 @@ int vb_agent_client_check(const vb_str_t *text, const char **error);
 size_t vb_agent_client_query(u_char *dst, const vb_str_t *text);
 
 
-/* whether s may be one of the three ids: its length, no control characters */
+/*
+ * Whether s may be one of the three ids, or an agent's: at most MAX_ID bytes
+ * of UTF-8, no control characters, and what XML can write.  It may be empty.
+ */
 int vb_agent_is_id(const vb_str_t *s);
 
 

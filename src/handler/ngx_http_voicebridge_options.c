@@ -218,8 +218,8 @@ ngx_http_voicebridge_client_data(ngx_http_request_t *r,
     {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "\"voicebridge_user_id\", \"voicebridge_environment\" or "
-                      "\"voicebridge_branch_id\" has a control character or "
-                      "more than 256 bytes");
+                      "\"voicebridge_branch_id\" has more than 256 bytes, a "
+                      "control character or is not UTF-8");
         return NGX_ERROR;
     }
 

@@ -229,6 +229,15 @@ ngx_http_voicebridge_default(ngx_http_request_t *r,
 
     ctx->defaults = 1;
 
+    if (rc == NGX_OK && s == &ctx->agent_id && !vb_agent_is_id(s)) {
+        ngx_str_null(s);
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "\"voicebridge_agent\" has more than 256 bytes, a "
+                      "control character or is not UTF-8");
+        return NGX_ERROR;
+    }
+
     return rc;
 }
 

@@ -10,6 +10,8 @@
 
 #include <ngx_http_voicebridge_zone.h>
 
+#include <vb_utf8.h>
+
 
 static uint32_t ngx_http_voicebridge_record_key(const char *call_sid);
 static void ngx_http_voicebridge_record_add(
@@ -380,7 +382,8 @@ ngx_http_voicebridge_record_retire_locked(ngx_shm_zone_t *zone,
 void
 ngx_http_voicebridge_record_text(char *dst, size_t size, ngx_str_t *src)
 {
-    size_t  len;
+    size_t    i, len;
+    uint32_t  state;
 
     len = ngx_min(src->len, size - 1);
 
@@ -398,6 +401,20 @@ ngx_http_voicebridge_record_text(char *dst, size_t size, ngx_str_t *src)
     }
 
     dst[len] = '\0';
+
+    state = 0;
+
+    if (vb_utf8_check(&state, (u_char *) dst, len) == VB_OK && state == 0) {
+        return;
+    }
+
+    /* what one call has must not make the JSON of all of them unreadable */
+
+    for (i = 0; i < len; i++) {
+        if ((u_char) dst[i] >= 0x80) {
+            dst[i] = '?';
+        }
+    }
 }
 
 

@@ -235,7 +235,7 @@ void ngx_http_voicebridge_record_retire_locked(ngx_shm_zone_t *zone,
     ngx_http_voicebridge_known_t *known, ngx_atomic_t *owner,
     const char *reason);
 
-/* copies a text into a record's member of size bytes */
+/* copies a text into a record's member of size bytes, where it is UTF-8 */
 void ngx_http_voicebridge_record_text(char *dst, size_t size, ngx_str_t *src);
 
 /* ms since the epoch */

@@ -90,6 +90,38 @@ vb_utf8_whole(const u_char *p, size_t n)
 }
 
 
+int
+vb_utf8_is_plain(const u_char *p, size_t n)
+{
+    size_t    i;
+    uint32_t  state;
+
+    /* what is absent has no data */
+
+    if (n == 0) {
+        return 1;
+    }
+
+    state = 0;
+
+    if (vb_utf8_check(&state, p, n) != VB_OK || state) {
+        return 0;
+    }
+
+    for (i = 0; i < n; i++) {
+
+        if (p[i] < 0x20 || p[i] == 0x7f
+            || (p[i] == 0xc2 && p[i + 1] < 0xa0)
+            || (p[i] == 0xef && p[i + 1] == 0xbf && p[i + 2] >= 0xbe))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 /*
  * The state behind a lead byte; 0 for bytes that are none.  The first
  * continuation byte has narrower bounds where longer forms of shorter

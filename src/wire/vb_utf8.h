@@ -22,5 +22,11 @@ int vb_utf8_check(uint32_t *state, const u_char *p, size_t n);
  */
 size_t vb_utf8_whole(const u_char *p, size_t n);
 
+/*
+ * Whether n bytes are UTF-8 that may stand in a log's line and in XML: without
+ * control characters (C0, DEL, C1), U+FFFE and U+FFFF.
+ */
+int vb_utf8_is_plain(const u_char *p, size_t n);
+
 
 #endif /* _VB_UTF8_H_INCLUDED_ */

@@ -136,12 +136,52 @@ test_long(void)
 }
 
 
+static const struct {
+    const char  *text;
+    int          id;
+} ids[] = {
+    { "", 1 },
+    { "agent_1", 1 },
+    { "Zo\xc3\xab \xf0\x9f\x98\x80 \xc2\xa0 \xef\xbf\xbd", 1 },
+    { "a\n", 0 },
+    { "a\x7f", 0 },
+    { "\xc2\x85", 0 },
+    { "a\xef\xbf\xbe", 0 },
+    { "a\xef\xbf\xbf", 0 },
+    { "\xff", 0 },
+    { "a\xc2", 0 },
+    { "a\xef\xbf", 0 }
+};
+
+
+static void
+test_ids(void)
+{
+    size_t    i;
+    vb_str_t  s;
+
+    for (i = 0; i < NELTS(ids); i++) {
+        s = copy(ids[i].text, strlen(ids[i].text));
+
+        is_int(vb_agent_is_id(&s), ids[i].id, "id %zu", i);
+
+        free(s.data);
+    }
+
+    s.data = NULL;
+    s.len = 0;
+
+    ok(vb_agent_is_id(&s), "one that is absent");
+}
+
+
 int
 main(void)
 {
     test_write();
     test_checks();
     test_long();
+    test_ids();
 
     return done_testing();
 }
