@@ -53,6 +53,7 @@ sub service {
         utf8  => { status => 200, body => "{\"user_id\":\"\xff\"}" },
         type  => { status => 200, body => { type => 'ping' } },
         agent => { status => 200, body => { agent_id => 7 } },
+        c1    => { status => 200, body => { agent_id => "a\x{85}" } },
         names => { status => 200, body => {
                        dynamic_variables => { system__x => 1 } } },
         large => { status => 200, body => {
@@ -193,6 +194,12 @@ __DATA__
         voicebridge_caller_lookup $arg_url;
     }
 
+    location = /header {
+        voicebridge_incoming_call;
+        voicebridge_caller_lookup $TEST_NGINX_TWILIO_URL$uri;
+        voicebridge_caller_lookup_header X-From $voicebridge_from;
+    }
+
     location = /off {
         voicebridge_incoming_call;
         voicebridge_caller_lookup off;
@@ -212,6 +219,7 @@ __DATA__
         '/ask/utf8'  => qr/the answer is not a JSON object/,
         '/ask/type'  => qr/type is not conversation_initiation_client_data/,
         '/ask/agent' => qr/agent_id is not a string/,
+        '/ask/c1'    => qr/agent_id has a control character/,
         '/ask/names' => qr/dynamic variable "system__x" is refused/,
         '/ask/large' => qr/the answer is too large/,
         '/ask/long'  => qr/does not fit the call's TwiML, which Twilio limits/,
@@ -237,9 +245,16 @@ __DATA__
         log_has(qr/$why{$path}.*; it goes on without/);
     }
 
+    # what a caller's network says of them is no header of its own
+
+    my $answer = incoming('/header', From => "sip:a\@b\r\nX-Key: 1");
+
+    is { parameters($answer) }->{agent_id}, 'agent_1', 'more than one header';
+    log_has(qr/"voicebridge_caller_lookup_header X-From" has a control/);
+
     my $m = metrics();
     my %count = ('4xx' => 1, '5xx' => 1, timeout => 2, closed => 1,
-                 connect => 1, invalid => 8, other => 2);
+                 connect => 1, invalid => 9, other => 3);
 
     is $m->{"voicebridge_request_failures_total{service=\"caller_lookup\","
             . "kind=\"$_\"}"}, $count{$_}, "counted as $_"

@@ -24,7 +24,8 @@ static ngx_int_t ngx_http_voicebridge_caller_fetch(ngx_http_request_t *r,
     ngx_http_voicebridge_fetch_t *f, ngx_str_t *url);
 static ngx_int_t ngx_http_voicebridge_caller_headers(ngx_http_request_t *r,
     ngx_http_voicebridge_fetch_t *f);
-static ngx_uint_t ngx_http_voicebridge_caller_printable(ngx_str_t *value);
+static ngx_int_t ngx_http_voicebridge_caller_header(ngx_http_request_t *r,
+    ngx_http_voicebridge_header_conf_t *header, ngx_str_t *value);
 static ngx_int_t ngx_http_voicebridge_caller_body(ngx_http_request_t *r,
     ngx_http_voicebridge_fetch_t *f);
 static ngx_pool_cleanup_t *ngx_http_voicebridge_caller_hold(
@@ -40,6 +41,7 @@ static ngx_int_t ngx_http_voicebridge_caller_failed(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_voicebridge_caller_lookup(ngx_http_request_t *r)
 {
+    ngx_int_t                         rc;
     ngx_str_t                         url;
     ngx_pool_cleanup_t               *cln;
     ngx_http_voicebridge_fetch_t     *f;
@@ -67,9 +69,15 @@ ngx_http_voicebridge_caller_lookup(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_voicebridge_caller_fetch(r, f, &url) != NGX_OK) {
+    rc = ngx_http_voicebridge_caller_fetch(r, f, &url);
+
+    if (rc != NGX_OK) {
         ngx_destroy_pool(f->pool);
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+        return rc == NGX_DECLINED
+               ? ngx_http_voicebridge_caller_failed(r, "other",
+                                                    "it cannot be asked")
+               : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     cln = ngx_http_voicebridge_caller_hold(r, f);
@@ -94,6 +102,7 @@ static ngx_int_t
 ngx_http_voicebridge_caller_fetch(ngx_http_request_t *r,
     ngx_http_voicebridge_fetch_t *f, ngx_str_t *url)
 {
+    ngx_int_t                         rc;
     ngx_http_voicebridge_loc_conf_t  *vlcf;
 
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
@@ -108,11 +117,9 @@ ngx_http_voicebridge_caller_fetch(ngx_http_request_t *r,
     f->ssl_verify = vlcf->ssl_verify;
     f->trusted_certificate = vlcf->ssl_trusted_certificate;
 
-    if (ngx_http_voicebridge_caller_headers(r, f) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    rc = ngx_http_voicebridge_caller_headers(r, f);
 
-    return ngx_http_voicebridge_caller_body(r, f);
+    return rc == NGX_OK ? ngx_http_voicebridge_caller_body(r, f) : rc;
 }
 
 
@@ -124,6 +131,7 @@ ngx_http_voicebridge_caller_headers(ngx_http_request_t *r,
 {
     u_char                              *p;
     size_t                               len;
+    ngx_int_t                            rc;
     ngx_str_t                           *value;
     ngx_uint_t                           i, n;
     ngx_http_voicebridge_header_conf_t  *header;
@@ -150,18 +158,10 @@ ngx_http_voicebridge_caller_headers(ngx_http_request_t *r,
     len = type.len;
 
     for (i = 0; i < n; i++) {
+        rc = ngx_http_voicebridge_caller_header(r, &header[i], &value[i]);
 
-        if (ngx_http_voicebridge_value(r, header[i].value, &value[i])
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        if (!ngx_http_voicebridge_caller_printable(&value[i])) {
-            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                          "\"voicebridge_caller_lookup_header %V\" has a "
-                          "control character", &header[i].name);
-            return NGX_ERROR;
+        if (rc != NGX_OK) {
+            return rc;
         }
 
         len += sizeof("\n: ") - 1 + header[i].name.len + value[i].len;
@@ -188,18 +188,29 @@ ngx_http_voicebridge_caller_headers(ngx_http_request_t *r,
 }
 
 
-static ngx_uint_t
-ngx_http_voicebridge_caller_printable(ngx_str_t *value)
+/* NGX_DECLINED: what its variables hold would be more than one line */
+
+static ngx_int_t
+ngx_http_voicebridge_caller_header(ngx_http_request_t *r,
+    ngx_http_voicebridge_header_conf_t *header, ngx_str_t *value)
 {
     size_t  i;
 
+    if (ngx_http_voicebridge_value(r, header->value, value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     for (i = 0; i < value->len; i++) {
+
         if (value->data[i] < ' ' || value->data[i] == 0x7f) {
-            return 0;
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "\"voicebridge_caller_lookup_header %V\" has a "
+                          "control character", &header->name);
+            return NGX_DECLINED;
         }
     }
 
-    return 1;
+    return NGX_OK;
 }
 
 
