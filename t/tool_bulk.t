@@ -287,7 +287,8 @@ EOJ2
     my %how = (1 => 'busy', 2 => $times < 2 ? 'no-answer' : 'completed',
                3 => 'failed', 4 => 'completed');
 
-    return { body => { sid => 'x', status => $how{$n + 0} } };
+    return { body => { sid => 'x', status => $how{$n + 0},
+                       duration => $n + 0 } };
 --- test
     my $file = rows('retry', 4);
     my $run = tool(\%main::twilio, bulk($file, '--follow' => 'twilio',
@@ -313,6 +314,11 @@ EOJ2
            'after the first delay' if $s2 > $s1;
     cmp_ok $s3 - $s2, '>=', 0.2, 'then twice that' if $s3 > $s2;
     is scalar @at, 3, 'three intents';
+
+    # 14 seconds in 7 calls, also where the journal tells of them
+    $run = tool(\%main::twilio, bulk($file, '--follow' => 'twilio',
+        '--twilio-api-url' => twilio()->url));
+    like $run->{out}, qr/^calls +7  3 of them again, 2 s each/m, 'once more';
 
 
 
@@ -403,6 +409,8 @@ EOJ2
 
     is $run->{status}, 4, 'stops by itself';
     like $run->{out}, qr/^Stopped: too many failures: 4 of the last 4\./m, 'why';
+    like $run->{out}, qr/^The first failure: row 1, refused: .*21211: no; all /m,
+         'and why they failed';
     is keys %{dialled()}, 4, 'after so many';
 
     $file = rows('percent', 200);
@@ -415,12 +423,19 @@ EOJ2
     $run = tool({ VOICEBRIDGE_API_KEY => 'other' },
                 bulk($file, '--follow' => 'none'));
     is $run->{status}, 3, 'a wrong key';
-    like $run->{out}, qr/^Stopped: .*Invalid or missing API key/m, 'is told';
+    like $run->{out}, qr/^Stopped: .*Invalid or missing API key; VOICEBRIDGE_A/m,
+         'is told';
 
     $run = tool({ VOICEBRIDGE_URL => 'http://127.0.0.1:1' },
-                bulk(rows('calls', 3)));
+                bulk(rows('nobody', 3)));
+    is $run->{status}, 3, 'nobody there';
+    like $run->{out}, qr{^Stopped: http://127\.0\.0\.1:1: .*connect}mi, 'is told';
+    unlike $run->{out}, qr/--follow/, 'with what does not help left out';
+
+    $run = tool(bulk(rows('calls', 3), '--calls-path' => '/none'));
     is $run->{status}, 3, 'no list of calls';
-    like $run->{out}, qr/^Stopped: calls cannot be followed/m, 'is told';
+    like $run->{out}, qr/^Stopped: calls cannot be followed: .*--calls-path is/m,
+         'is told';
 
     # with the right key the rows are still to be done
     $run = tool(bulk($file, '--follow' => 'none', '--json'));
@@ -477,7 +492,9 @@ EOJ2
     # the night in which Berlin's clocks go from 2 to 3
     is_deeply [ $at->('2026-03-28T22:00:00Z', '--hours' => '09:00-20:00') ],
         [ 'would wait until 2026-03-29T07:00:00.000Z',
-          'would be called', 'there is no such time zone',
+          'would be called',
+          'there is no time zone "Nowhere/City", it has to be like '
+          . 'Europe/Berlin',
           'would wait until 2026-03-29T03:30:00.000Z' ], 'an hour earlier';
     is +($at->('2026-03-27T22:00:00Z', '--hours' => '09:00-20:00'))[0],
         'would wait until 2026-03-28T08:00:00.000Z', 'than the day before';
@@ -537,7 +554,7 @@ EOJ2
 
     my $run = tool(@bulk);
     is $run->{status}, 1, 'it was busy';
-    like $run->{err}, qr/the test call was busy/, 'is told';
+    like $run->{err}, qr/the test call was busy$/m, 'is told';
     is_deeply dialled(), { '+15005550099' => 1 }, 'nobody else is called';
 
     $run = tool(@bulk);
@@ -654,9 +671,9 @@ EOJ
 
     for ([ ['--types' => 'due=number'],   qr/no variable "due"/ ],
          [ ['--types' => 'name=text'],    qr/--types wants/ ],
-         [ ['--hours' => '9-5'],          qr/hours are like/ ],
-         [ ['--days' => 'monday'],        qr/days are like/ ],
-         [ ['--timezone' => 'Mars/Base'], qr/no such time zone/ ],
+         [ ['--hours' => '9-5'],          qr/--hours is like/ ],
+         [ ['--days' => 'monday'],        qr/--days is like/ ],
+         [ ['--timezone' => 'Mars/Base'], qr/there is no such zone/ ],
          [ ['--retry' => 'completed=1:1s'], qr/--retry is like/ ],
          [ ['--rate' => 'fast'],          qr/--rate is like/ ],
          [ ['--live' => 0],               qr/--live is a number/ ],

@@ -169,14 +169,14 @@ __DATA__
 
     my $answer = http(POST => '/twilio/call-status',
         token => $ENV{TEST_NGINX_AUTH_TOKEN}, form => [
-            CallSid => $main::sid, CallStatus => 'busy', CallDuration => 0,
-            SipResponseCode => 486, SequenceNumber => 2 ]);
+            CallSid => $main::sid, CallStatus => 'no-answer',
+            CallDuration => 0, SipResponseCode => 487, SequenceNumber => 2 ]);
     is $answer->{status}, 204, 'the callback is taken';
 
     my $run = $tool->finish;
 
     is $run->{status}, 1, 'nobody was spoken to';
-    like $run->{out}, qr/ s  busy/, 'busy';
+    like $run->{out}, qr/ s  no-answer, \d/, 'which is said once';
 
     $run = tool('call', '--to' => $main::to, '--agent' => 'agent_1',
                 '--no-wait', '--json');
@@ -229,13 +229,22 @@ __DATA__
     $run = $call->('call', '--to' => '+15005550050');
     is $run->{status}, 6, 'Twilio fails';
     is $run->{json}{outcome}, 'unknown', 'there may be a call';
-    like $run->{err}, qr/the call may exist/, 'it is said';
+    is scalar(() = $run->{err} =~ /the call may exist/g), 1, 'it is said once';
+    like $run->{err}, qr/; look at Twilio's calls before you call again$/,
+         'and what to do';
 
     $run = $call->({ VOICEBRIDGE_API_KEY => 'wrong' }, 'call',
                    '--to' => $main::to);
     is $run->{status}, 3, 'a wrong key';
     like $run->{err}, qr/Invalid or missing API key/, 'is told';
     unlike $run->{err}, qr/wrong/, 'but not shown';
+    like $run->{err}, qr/; VOICEBRIDGE_API_KEY or --key-file has to give/,
+         'and what to do';
+
+    $run = $call->('call', '--to' => $main::to, '--outbound-path' => '/none');
+    is $run->{status}, 3, 'a wrong path';
+    like $run->{err}, qr/answered 404; --outbound-path is the location/,
+         'and what to do';
 
     $run = $call->({ VOICEBRIDGE_URL => 'http://127.0.0.1:1' }, 'call',
                    '--to' => $main::to);

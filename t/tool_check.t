@@ -49,6 +49,8 @@ add_block_preprocessor(sub {
 
     location = /twilio/media-stream { voicebridge_media_stream; }
     location = /twilio/call-status  { voicebridge_call_status; }
+    location = /moved               { return 301 /twilio/call-status; }
+    location = /broken              { return 502; }
 EOC
 });
 
@@ -170,6 +172,19 @@ __DATA__
                            '/other', '--call-status-path' => '/none');
     like $found->{'media stream'}{remedy}, qr/voicebridge_media_stream/,
          'no location';
+    like $found->{'unsigned webhook'}{remedy}, qr/voicebridge_call_status/,
+         'nor another';
+
+    ($run, $found) = check(\%main::env, trusted(), '--media-stream-path' =>
+                           '/moved', '--call-status-path' => '/moved');
+    like $found->{$_}{remedy}, qr/redirect/, "a redirect, $_"
+        for 'media stream', 'unsigned webhook';
+    ok !$found->{'signed webhook'}, 'is not asked twice';
+
+    ($run, $found) = check(\%main::env, trusted(), '--call-status-path' =>
+                           '/broken');
+    like $found->{$_}{remedy}, qr/error log/, "a fault, $_"
+        for 'unsigned webhook', 'signed webhook';
 
     $run = tool('check', 'https://127.0.0.1:1');
     like $run->{out}, qr/^failed   connection: /m, 'nobody there';

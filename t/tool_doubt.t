@@ -175,10 +175,15 @@ __DATA__
     my $run = tool('bulk', $file, '--dry-run', '--verbose', '--hours' =>
                    '00:00-24:00');
 
-    like $run->{out}, qr/^row 1, .*: there is no such time zone$/m, 'is none';
+    like $run->{out}, qr/^row 1, .*: there is no time zone "Europe", it has/m,
+         'is none';
     like $run->{out}, qr/^row 2, .*: would be called$/m, 'a real one is one';
     is tool('bulk', $file, '--dry-run', '--timezone' => 'America')->{status},
        2, 'for all rows';
+
+    $run = tool('bulk', $file, '--rate' => 0, '--follow' => 'none');
+    like $run->{err}, qr/1 of 2 rows will not be dialled, .* zone "Europe"/,
+         'said before anybody is called';
 
 
 

@@ -177,6 +177,7 @@ __DATA__
 
     is $run->{status}, 1, 'no agent';
     is report($run)->{status}, 1008, 'the code it was closed with';
+    like $run->{out}, qr/its error log has the call's SID/, 'where to look';
 
     my $tool = Voicebridge::Tool->start(\%main::twilio, 'phone', url(),
         '--param' => 'agent_id=agent_1');

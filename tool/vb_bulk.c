@@ -62,7 +62,7 @@ vb_bulk_run(vb_bulk_options_t *o, vb_dialer_conf_t *conf)
     vb_bulk_scan_t   scan;
 
     vb_bulk_journal(o);
-    vb_bulk_scan(conf->rows, &scan);
+    vb_bulk_scan(conf, &scan);
 
     if (scan.invalid) {
         vb_error("%llu of %llu rows will not be dialled, %s",
@@ -157,11 +157,15 @@ vb_bulk_finish(vb_dialer_t *d, int status)
 
 
 void
-vb_bulk_scan(const vb_rows_t *from, vb_bulk_scan_t *scan)
+vb_bulk_scan(const vb_dialer_conf_t *conf, vb_bulk_scan_t *scan)
 {
-    int          rc;
-    vb_rows_t    rows;
-    struct stat  st;
+    int               rc;
+    int64_t           next;
+    vb_rows_t         rows;
+    const vb_rows_t  *from;
+    struct stat       st;
+
+    from = conf->rows;
 
     memset(scan, 0, sizeof(vb_bulk_scan_t));
     memset(&rows, 0, sizeof(vb_rows_t));
@@ -185,6 +189,16 @@ vb_bulk_scan(const vb_rows_t *from, vb_bulk_scan_t *scan)
 
     while (rc == VB_OK) {
         rc = vb_rows_read(&rows);
+
+        if (rc == VB_OK && rows.invalid[0] == '\0' && rows.zone.len) {
+            next = vb_schedule_next(conf->schedule, (char *) rows.zone.data,
+                                    vb_wall());
+
+            if (next == VB_ERROR || next == VB_NEVER) {
+                vb_schedule_why(next, (char *) rows.zone.data, rows.invalid,
+                                sizeof(rows.invalid));
+            }
+        }
 
         if (rc == VB_OK && rows.invalid[0] && scan->invalid++ == 0) {
             snprintf(scan->first, sizeof(scan->first), "the first is row "

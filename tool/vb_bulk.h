@@ -64,7 +64,7 @@ void vb_bulk_configure(vb_bulk_options_t *o, vb_dialer_conf_t *conf,
     vb_rows_t *rows);
 
 /* looks at all rows of a file before anybody is dialled */
-void vb_bulk_scan(const vb_rows_t *rows, vb_bulk_scan_t *scan);
+void vb_bulk_scan(const vb_dialer_conf_t *conf, vb_bulk_scan_t *scan);
 
 /* says what would be done; returns an exit code */
 int vb_bulk_dry_run(vb_bulk_options_t *o, vb_dialer_conf_t *conf);

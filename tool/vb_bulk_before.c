@@ -86,10 +86,12 @@ static void
 vb_bulk_dry_row(vb_bulk_options_t *o, vb_dialer_conf_t *conf,
     vb_bulk_dry_t *dry, int64_t now)
 {
-    int64_t     next;
-    vb_rows_t  *rows;
+    int64_t      next;
+    vb_rows_t   *rows;
+    const char  *zone;
 
     rows = conf->rows;
+    zone = rows->zone.len ? (char *) rows->zone.data : "";
     dry->rows++;
 
     if (rows->invalid[0] == '\0'
@@ -105,15 +107,11 @@ vb_bulk_dry_row(vb_bulk_options_t *o, vb_dialer_conf_t *conf,
     next = now;
 
     if (rows->invalid[0] == '\0') {
-        next = vb_schedule_next(conf->schedule, rows->zone.len
-                                                ? (char *) rows->zone.data
-                                                : "", now);
+        next = vb_schedule_next(conf->schedule, zone, now);
     }
 
     if (next == VB_ERROR || next == VB_NEVER) {
-        snprintf(rows->invalid, sizeof(rows->invalid), "%s",
-                 next == VB_ERROR ? "there is no such time zone"
-                                  : "there are no calling hours");
+        vb_schedule_why(next, zone, rows->invalid, sizeof(rows->invalid));
     }
 
     if (rows->invalid[0]) {
@@ -240,7 +238,8 @@ vb_bulk_test_call(vb_bulk_options_t *o, vb_dialer_conf_t *conf, uint64_t rows)
     vb_text_free(&body);
 
     if (test.placed.result != VB_PLACED) {
-        vb_error("the test call was not placed: %s", test.placed.detail);
+        vb_error("the test call was not placed: %s%s", test.placed.detail,
+                 vb_place_remedy(&test.placed));
         return VB_EXIT_SERVER;
     }
 
@@ -290,7 +289,9 @@ vb_bulk_test_body(vb_bulk_options_t *o, vb_dialer_conf_t *conf,
 static vb_outcome_t
 vb_bulk_test_follow(vb_dialer_conf_t *conf, vb_bulk_test_t *test)
 {
-    vb_follow_t  *follow;
+    int            said;
+    vb_follow_t   *follow;
+    vb_outcome_t   outcome;
 
     follow = vb_follow_create(conf->http, conf->settings, &conf->follow,
                               vb_bulk_test_progress, test);
@@ -303,10 +304,14 @@ vb_bulk_test_follow(vb_dialer_conf_t *conf, vb_bulk_test_t *test)
         vb_http_run(conf->http, vb_follow_run(follow), -1);
     }
 
-    vb_error("the test call was %s: %s",
-             vb_outcome_name(test->progress.outcome), test->progress.reason);
+    outcome = test->progress.outcome;
+    said = vb_outcome_says(outcome, test->progress.reason);
 
-    return test->progress.outcome;
+    vb_error("the test call was %s%s%s%s%s", vb_outcome_name(outcome),
+             said ? "" : ": ", said ? "" : test->progress.reason,
+             test->progress.error[0] ? ": " : "", test->progress.error);
+
+    return outcome;
 }
 
 

@@ -347,7 +347,7 @@ vb_call_report(vb_call_t *call)
         printf("%7.1f s  %s", (vb_now() - call->started) / 1e3,
                vb_outcome_name(outcome));
 
-        if (p->reason[0] && strcmp(p->reason, vb_outcome_name(outcome)) != 0) {
+        if (!vb_outcome_says(outcome, p->reason)) {
             printf(": %s", p->reason);
         }
 
@@ -394,7 +394,7 @@ vb_call_not_placed(vb_call_t *call)
 
     case VB_PLACE_DOUBT:
         status = VB_EXIT_UNKNOWN;
-        vb_error("%s; the call may exist", placed->detail);
+        vb_error("%s%s", placed->detail, vb_place_remedy(placed));
         break;
 
     case VB_PLACE_LATER:
@@ -410,7 +410,8 @@ vb_call_not_placed(vb_call_t *call)
 
     default: /* VB_PLACE_FATAL */
         status = VB_EXIT_SERVER;
-        vb_error("%s: %s", call->options->settings.url, placed->detail);
+        vb_error("%s: %s%s", call->options->settings.url, placed->detail,
+                 vb_place_remedy(placed));
     }
 
     if (call->options->json) {

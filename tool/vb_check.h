@@ -40,6 +40,7 @@ typedef struct {
     const char          *token;        /* Twilio's auth token, or NULL */
     vb_http_t           *http;         /* to the server, with --cacert */
     vb_http_t           *services;     /* to Twilio and ElevenLabs */
+    long                 status;       /* of the media stream's location */
     vb_text_t            json;
     unsigned             found[4];     /* by vb_check_result_t */
 } vb_check_t;

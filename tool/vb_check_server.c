@@ -11,6 +11,14 @@
 #include <netinet/in.h>
 
 
+#define VB_CHECK_REDIRECT                                                     \
+    "give the URL that the redirect leads to: streams follow none"
+
+#define VB_CHECK_TRUST                                                        \
+    "the server's voicebridge_twilio_auth_token has to be this token, its "   \
+    "voicebridge_public_url this URL"
+
+
 static int vb_check_address(vb_check_t *c, const char *host);
 static int vb_check_is_private(const struct sockaddr *sa);
 static int vb_check_certificate(vb_check_t *c);
@@ -18,6 +26,7 @@ static void vb_check_stream(vb_check_t *c);
 static long vb_check_handshake(vb_check_t *c, int sign, char *why,
     size_t size);
 static void vb_check_webhook(vb_check_t *c);
+static const char *vb_check_webhook_remedy(long status);
 static long vb_check_post(vb_check_t *c, const char *signature);
 
 
@@ -166,13 +175,7 @@ vb_check_certificate(vb_check_t *c)
                    strncmp(c->options->url, "https", 5) == 0
                    ? ", the certificate is good" : "");
 
-    if (a.status == 404) {
-        vb_check_found(c, "media stream", VB_CHECK_FAIL, "is there a location "
-                       "with voicebridge_media_stream? --media-stream-path "
-                       "says where", "%s answers 404",
-                       c->options->stream_path);
-        return 0;
-    }
+    c->status = a.status;
 
     return 1;
 }
@@ -181,7 +184,20 @@ vb_check_certificate(vb_check_t *c)
 void
 vb_check_server(vb_check_t *c)
 {
-    vb_check_stream(c);
+    if (c->status == 404) {
+        vb_check_found(c, "media stream", VB_CHECK_FAIL, "is there a location "
+                       "with voicebridge_media_stream? --media-stream-path "
+                       "says where", "%s answers 404",
+                       c->options->stream_path);
+
+    } else if (c->status / 100 == 3) {
+        vb_check_found(c, "media stream", VB_CHECK_FAIL, VB_CHECK_REDIRECT,
+                       "%s answers %ld", c->options->stream_path, c->status);
+
+    } else {
+        vb_check_stream(c);
+    }
+
     vb_check_webhook(c);
 }
 
@@ -223,9 +239,7 @@ vb_check_stream(vb_check_t *c)
                        "is accepted, 101");
 
     } else if (status == 403) {
-        vb_check_found(c, "signed stream", VB_CHECK_FAIL, "the server's "
-                       "voicebridge_twilio_auth_token has to be this token, "
-                       "its voicebridge_public_url this URL",
+        vb_check_found(c, "signed stream", VB_CHECK_FAIL, VB_CHECK_TRUST,
                        "is refused, 403");
 
     } else {
@@ -289,15 +303,13 @@ vb_check_webhook(vb_check_t *c)
                        "is refused, 403");
 
     } else {
-        vb_check_found(c, "unsigned webhook", VB_CHECK_FAIL, status == 404
-                       ? "is there a location with voicebridge_call_status? "
-                         "--call-status-path says where"
-                       : "voicebridge_verify_signature on",
+        vb_check_found(c, "unsigned webhook", VB_CHECK_FAIL,
+                       vb_check_webhook_remedy(status),
                        "%s answers %ld, not 403", c->options->status_path,
                        status);
     }
 
-    if (c->token == NULL || status == 404) {
+    if (c->token == NULL || status == 404 || status / 100 == 3) {
         return;
     }
 
@@ -309,15 +321,36 @@ vb_check_webhook(vb_check_t *c)
 
     status = vb_check_post(c, signature);
 
-    vb_check_found(c, "signed webhook",
-                   status == 204 || status == 400 ? VB_CHECK_OK
-                                                  : VB_CHECK_FAIL,
-                   status == 204 || status == 400 ? NULL
-                   : "the server's voicebridge_twilio_auth_token has to be "
-                     "this token, its voicebridge_public_url this URL",
-                   "is %s, %ld", status == 204 || status == 400 ? "accepted"
-                                                                : "refused",
-                   status);
+    if (status == 204 || status == 400) {
+        vb_check_found(c, "signed webhook", VB_CHECK_OK, NULL,
+                       "is accepted, %ld", status);
+
+    } else {
+        vb_check_found(c, "signed webhook", VB_CHECK_FAIL,
+                       status == 403 ? VB_CHECK_TRUST
+                                     : "see the server's error log",
+                       "is refused, %ld", status);
+    }
+}
+
+
+static const char *
+vb_check_webhook_remedy(long status)
+{
+    if (status / 100 == 2 || status == 400) {
+        return "voicebridge_verify_signature on";
+    }
+
+    if (status / 100 == 3) {
+        return VB_CHECK_REDIRECT;
+    }
+
+    if (status == 404) {
+        return "is there a location with voicebridge_call_status? "
+               "--call-status-path says where";
+    }
+
+    return "see the server's error log";
 }
 
 

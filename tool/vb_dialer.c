@@ -38,10 +38,19 @@ vb_dialer_run(vb_dialer_t *d, const char **why)
 
     fd = vb_signals_open();
 
-    if (vb_follow_check(d->follow) != VB_OK) {
+    switch (vb_follow_check(d->follow)) {
+
+    case VB_OK:
+        break;
+
+    case VB_DECLINED:
         vb_dialer_stop(d, VB_EXIT_SERVER, "calls cannot be followed: %s; "
                        "--follow twilio or --follow none can do without",
                        vb_follow_error(d->follow));
+        break;
+
+    default:
+        vb_dialer_stop(d, VB_EXIT_SERVER, "%s", vb_follow_error(d->follow));
     }
 
     for ( ;; ) {
@@ -252,6 +261,7 @@ vb_dialer_new(vb_dialer_t *d)
 static int
 vb_dialer_may_call(vb_dialer_t *d, vb_job_t *job, int64_t wall)
 {
+    char     why[160];
     int64_t  next;
 
     /* one in doubt that the server may have forgotten is left alone */
@@ -271,10 +281,9 @@ vb_dialer_may_call(vb_dialer_t *d, vb_job_t *job, int64_t wall)
     }
 
     if (next == VB_ERROR || next == VB_NEVER) {
+        vb_schedule_why(next, job->zone, why, sizeof(why));
         vb_dialer_skip(d, job->number, job->chain, job->to,
-                       VB_OUTCOME_INVALID,
-                       next == VB_ERROR ? "there is no such time zone"
-                                        : "there are no calling hours");
+                       VB_OUTCOME_INVALID, why);
         free(job);
         return 0;
     }

@@ -63,6 +63,7 @@ typedef struct {
     size_t               live;
     size_t               waiting;
     int64_t              next_due;     /* of those, ms since the epoch */
+    char                 failure[400]; /* the first, "row 1, refused: ..." */
     int                  paused;
     int                  stopping;
 } vb_tally_t;

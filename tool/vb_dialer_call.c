@@ -143,8 +143,8 @@ vb_dialer_answer(void *data, const vb_http_answer_t *a)
                             placed.detail);
         }
 
-        vb_dialer_stop(d, VB_EXIT_SERVER, "%s: %s", d->conf.settings->url,
-                       placed.detail);
+        vb_dialer_stop(d, VB_EXIT_SERVER, "%s: %s%s", d->conf.settings->url,
+                       placed.detail, vb_place_remedy(&placed));
     }
 }
 
@@ -316,7 +316,7 @@ vb_dialer_outcome(vb_dialer_t *d, vb_job_t *job, vb_outcome_t outcome,
 
     vb_dialer_say(d, job->number, job->to, "%s: %s", vb_outcome_name(outcome),
                   detail);
-    vb_dialer_count(d, outcome);
+    vb_dialer_count(d, job->number, outcome, detail);
 
     d->tally.live--;
     free(job);

@@ -31,7 +31,7 @@ struct vb_dialer_s {
     unsigned                 blind:1;  /* calls cannot be followed */
     unsigned                 interrupts;
     int                      status;   /* to exit with, once it stops */
-    char                     why[360];
+    char                     why[480];
 };
 
 
@@ -39,7 +39,8 @@ struct vb_dialer_s {
 vb_job_t *vb_dialer_job(vb_dialer_t *d);
 
 /* a row's last word: counts it, and judges whether it is time to stop */
-void vb_dialer_count(vb_dialer_t *d, vb_outcome_t outcome);
+void vb_dialer_count(vb_dialer_t *d, uint64_t row, vb_outcome_t outcome,
+    const char *detail);
 
 /* a row that is not dialled at all */
 void vb_dialer_skip(vb_dialer_t *d, uint64_t number, uint64_t chain,

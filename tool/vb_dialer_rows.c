@@ -34,7 +34,7 @@ vb_dialer_create(const vb_dialer_conf_t *conf, vb_dialer_progress_pt progress,
     d->tally.calls = j->calls;
     d->tally.retries = j->retries;
     d->tally.duration = j->duration;
-    d->tally.timed = j->outcomes[VB_OUTCOME_COMPLETED];
+    d->tally.timed = j->timed;
 
     return d;
 }
@@ -280,12 +280,13 @@ vb_dialer_skip(vb_dialer_t *d, uint64_t number, uint64_t chain,
     vb_journal_result(d->conf.journal, number, chain, outcome, VB_NEVER, -1,
                       detail);
     vb_dialer_say(d, number, to, "%s: %s", vb_outcome_name(outcome), detail);
-    vb_dialer_count(d, outcome);
+    vb_dialer_count(d, number, outcome, detail);
 }
 
 
 void
-vb_dialer_count(vb_dialer_t *d, vb_outcome_t outcome)
+vb_dialer_count(vb_dialer_t *d, uint64_t row, vb_outcome_t outcome,
+    const char *detail)
 {
     int      failed;
     u_char  *slot;
@@ -300,6 +301,14 @@ vb_dialer_count(vb_dialer_t *d, vb_outcome_t outcome)
     }
 
     failed = vb_outcome_is_failure(outcome);
+
+    if (failed && d->tally.failure[0] == '\0') {
+        snprintf(d->tally.failure, sizeof(d->tally.failure),
+                 "row %llu, %s%s%s", (unsigned long long) row,
+                 vb_outcome_name(outcome),
+                 vb_outcome_says(outcome, detail) ? "" : ": ",
+                 vb_outcome_says(outcome, detail) ? "" : detail);
+    }
 
     if (d->conf.percent) {
         slot = &d->window[d->judged % VB_DIALER_WINDOW];

@@ -30,6 +30,7 @@ struct vb_follow_s {
     int64_t                  due;      /* of the next one to the server */
     unsigned                 checked:1;
     unsigned                 good:1;
+    unsigned                 reached:1;
     char                     error[320];
 };
 
@@ -48,6 +49,7 @@ static void vb_follow_tell(vb_follow_t *f, vb_followed_t *call,
 static void vb_follow_end(vb_follow_t *f, vb_followed_t *call,
     vb_outcome_t outcome, const char *reason);
 static void vb_follow_bad(vb_follow_t *f, const vb_http_answer_t *a);
+static const char *vb_follow_remedy(long status);
 
 
 void
@@ -194,7 +196,7 @@ vb_follow_check(vb_follow_t *f)
         vb_http_run(f->http, 1000, -1);
     }
 
-    return f->good ? VB_OK : VB_ERROR;
+    return f->good ? VB_OK : f->reached ? VB_DECLINED : VB_ERROR;
 }
 
 
@@ -249,6 +251,7 @@ vb_follow_server_answer(void *data, const vb_http_answer_t *a)
     f->due = vb_now() + f->conf.poll;
     f->checked = 1;
     f->good = 0;
+    f->reached = (a->status != 0);
 
     for (call = f->calls; call; call = call->next) {
         call->told = 0;
@@ -467,17 +470,47 @@ vb_follow_end(vb_follow_t *f, vb_followed_t *call, vb_outcome_t outcome,
 static void
 vb_follow_bad(vb_follow_t *f, const vb_http_answer_t *a)
 {
-    const char  *who;
+    if (a->status == 0) {
+        snprintf(f->error, sizeof(f->error), "%s: %s",
+                 f->conf.how == VB_FOLLOW_CALLS ? f->settings->url : "Twilio",
+                 a->error);
+        return;
+    }
 
-    who = f->conf.how == VB_FOLLOW_CALLS ? f->settings->calls_path : "Twilio";
+    if (f->conf.how != VB_FOLLOW_CALLS) {
+        snprintf(f->error, sizeof(f->error), "Twilio answers %ld%s",
+                 a->status, a->status == 401
+                            ? ": TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN do "
+                              "not belong together" : "");
+        return;
+    }
 
-    if (a->status) {
-        snprintf(f->error, sizeof(f->error), "%s answers %ld%s", who,
-                 a->status, a->status == 200 ? " without a list of calls"
-                            : a->status == 403 ? ": this machine may not ask"
-                            : a->status == 503 ? ": is there a "
-                                                 "voicebridge_zone?" : "");
-    } else {
-        snprintf(f->error, sizeof(f->error), "%s: %s", who, a->error);
+    snprintf(f->error, sizeof(f->error), "%s answers %ld%s",
+             f->settings->calls_path, a->status, vb_follow_remedy(a->status));
+}
+
+
+static const char *
+vb_follow_remedy(long status)
+{
+    switch (status) {
+
+    case 200:
+        return " without a list of calls";
+
+    case 401:
+        return ": it wants VOICEBRIDGE_CALLS_AUTH";
+
+    case 403:
+        return ": this machine may not ask, see the location's allow";
+
+    case 404:
+        return ": --calls-path is the location of voicebridge_calls";
+
+    case 503:
+        return ": is there a voicebridge_zone?";
+
+    default:
+        return "";
     }
 }

@@ -82,7 +82,8 @@ int64_t vb_follow_run(vb_follow_t *f);
 /* why the last question had no good answer, or NULL */
 const char *vb_follow_error(const vb_follow_t *f);
 
-/* asks once, and waits: VB_OK, or VB_ERROR and vb_follow_error() */
+/* asks once, and waits: VB_OK; or with vb_follow_error() VB_DECLINED, the
+ * answer is no good one, or VB_ERROR, there was none */
 int vb_follow_check(vb_follow_t *f);
 
 

@@ -49,6 +49,7 @@ typedef struct {
     uint64_t             outcomes[VB_OUTCOMES];
     uint64_t             calls;        /* that were placed */
     int64_t              duration;     /* of all of them, ms */
+    uint64_t             timed;        /* those with a duration */
     uint64_t             retries;
 
     char                 error[300];

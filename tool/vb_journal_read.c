@@ -300,6 +300,7 @@ vb_journal_outcome(vb_journal_t *j, vb_journal_row_t *row,
 
     if (vb_json_integer(&v[VB_JOURNAL_MS], &ms) == VB_OK) {
         j->duration += ms;
+        j->timed++;
     }
 
     row->call_sid[0] = '\0';

@@ -50,6 +50,29 @@ vb_outcome_name(vb_outcome_t outcome)
 }
 
 
+int
+vb_outcome_says(vb_outcome_t outcome, const char *reason)
+{
+    const char  *name;
+
+    if (*reason == '\0') {
+        return 1;
+    }
+
+    /* the module writes _ where Twilio writes - */
+
+    for (name = vb_outcome_names[outcome]; *name && *reason; name++) {
+        if (*name != (*reason == '_' ? '-' : *reason)) {
+            return 0;
+        }
+
+        reason++;
+    }
+
+    return *name == *reason;
+}
+
+
 vb_outcome_t
 vb_outcome_find(const u_char *name, size_t len)
 {

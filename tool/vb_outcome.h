@@ -42,6 +42,9 @@ typedef struct {
 /* "no-answer" and such, static */
 const char *vb_outcome_name(vb_outcome_t outcome);
 
+/* whether a reason says no more than the outcome's name: "", "no_answer" */
+int vb_outcome_says(vb_outcome_t outcome, const char *reason);
+
 /* VB_OUTCOME_NONE: there is none of that name */
 vb_outcome_t vb_outcome_find(const u_char *name, size_t len);
 

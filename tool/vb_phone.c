@@ -22,6 +22,7 @@ static void vb_phone_prepare(vb_phone_t *phone);
 static void vb_phone_sid(char *dst, size_t size, const char *given,
     const char *prefix);
 static int vb_phone_connect(vb_phone_t *phone);
+static const char *vb_phone_remedy(long status, const char *token);
 static void vb_phone_run(vb_phone_t *phone, int fd);
 static void vb_phone_tick(vb_phone_t *phone);
 static int vb_phone_is_over(vb_phone_t *phone);
@@ -268,13 +269,37 @@ vb_phone_connect(vb_phone_t *phone)
     }
 
     vb_phone_event(phone, "refused", "%s%s", why,
-                   status == 403 && token == NULL
-                   ? ": it wants a signature, see --auth-token-file"
-                   : status == 403 ? ": the signature is that of another "
-                     "token or URL, see --sign-url"
-                   : status == 404 ? ": there is no such location" : "");
+                   vb_phone_remedy(status, token));
 
     return status ? VB_EXIT_FAILED : VB_EXIT_SERVER;
+}
+
+
+static const char *
+vb_phone_remedy(long status, const char *token)
+{
+    switch (status) {
+
+    case 301:
+    case 302:
+    case 307:
+    case 308:
+        return ": a redirect, give the URL it leads to";
+
+    case 403:
+        return token ? ": the signature is that of another token or URL, see "
+                       "--sign-url"
+                     : ": it wants a signature, see --auth-token-file";
+
+    case 404:
+        return ": there is no such location";
+
+    case 503:
+        return ": the location has a limit, see its limit_conn";
+
+    default:
+        return "";
+    }
 }
 
 
@@ -442,9 +467,10 @@ vb_phone_closed(vb_phone_t *phone, const vb_ws_event_t *ev)
     phone->over = 1;
     phone->ended = 1;
 
-    vb_phone_event(phone, "closed", "by the server: %u%s%.*s", ev->status,
+    vb_phone_event(phone, "closed", "by the server: %u%s%.*s%s", ev->status,
                    ev->payload.len ? " " : "", (int) ev->payload.len,
-                   ev->payload.data);
+                   ev->payload.data, ev->status == VB_WS_NORMAL ? ""
+                   : "; its error log has the call's SID and why");
 
     queued = vb_playout_queued(&phone->playout);
 

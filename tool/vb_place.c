@@ -184,3 +184,41 @@ vb_place_result(const vb_http_answer_t *a, const vb_placed_t *placed)
 
     return a->status < 500 ? VB_PLACE_REFUSED : VB_PLACE_DOUBT;
 }
+
+
+const char *
+vb_place_remedy(const vb_placed_t *placed)
+{
+    if (placed->result == VB_PLACE_DOUBT) {
+        return strstr(placed->detail, "the call may exist")
+               ? "; look at Twilio's calls before you call again"
+               : "; the call may exist, look at Twilio's calls before you "
+                 "call again";
+    }
+
+    if (placed->result != VB_PLACE_FATAL) {
+        return "";
+    }
+
+    switch (placed->status) {
+
+    case 401:
+        return "; VOICEBRIDGE_API_KEY or --key-file has to give one of the "
+               "server's voicebridge_api_keys";
+
+    case 403:
+        return "; look at the location's allow, deny and auth_request";
+
+    case 404:
+    case 405:
+        return "; --outbound-path is the location of "
+               "voicebridge_outbound_call";
+
+    case 500:
+    case 502:
+        return "; the server's error log says which directive";
+
+    default:
+        return "";
+    }
+}

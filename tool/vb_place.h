@@ -39,5 +39,9 @@ void vb_place_send(vb_http_t *http, const vb_settings_t *s, const char *body,
 /* what the answer to it means */
 void vb_place_read(const vb_http_answer_t *a, vb_placed_t *placed);
 
+/* what to do about one that is no call, to be put behind its detail: static,
+ * "" where there is nothing */
+const char *vb_place_remedy(const vb_placed_t *placed);
+
 
 #endif /* _VB_PLACE_H_INCLUDED_ */

@@ -229,6 +229,11 @@ vb_progress_report(vb_progress_t *p, const vb_tally_t *tally,
 
     printf("; this run took %s\n", vb_duration_print(elapsed));
 
+    if (tally->failure[0]) {
+        printf("The first failure: %s; all are in %s\n", tally->failure,
+               journal);
+    }
+
     if (why) {
         printf("Stopped: %s.\n", why);
         printf("The same command goes on from here; the journal is %s\n",

@@ -73,13 +73,13 @@ vb_schedule_create(const char *hours, const char *days, const char *zone,
     *why = NULL;
 
     if (vb_schedule_hours(s, hours) != VB_OK) {
-        *why = "hours are like 09:00-20:00 or 09:00-12:00,14:00-18:30";
+        *why = "--hours is like 09:00-20:00 or 09:00-12:00,14:00-18:30";
 
     } else if (vb_schedule_days(s, days) != VB_OK) {
-        *why = "days are like mon-fri or mon,wed,sat-sun";
+        *why = "--days is like mon-fri or mon,wed,sat-sun";
 
     } else if (*s->zone && !vb_schedule_exists(s->zone)) {
-        *why = "there is no such time zone; it has to be like Europe/Berlin";
+        *why = "--timezone has to be like Europe/Berlin, there is no such zone";
     }
 
     if (*why) {
@@ -284,6 +284,20 @@ vb_schedule_next(vb_schedule_t *s, const char *zone, int64_t now)
     }
 
     return (s->always || z->open) ? now : z->until;
+}
+
+
+void
+vb_schedule_why(int64_t next, const char *zone, char *why, size_t size)
+{
+    if (next == VB_NEVER) {
+        snprintf(why, size, "there are no calling hours");
+        return;
+    }
+
+    snprintf(why, size, "there is no time zone \"%.80s\", it has to be like "
+             "Europe/Berlin", zone);
+    vb_printable(why);
 }
 
 

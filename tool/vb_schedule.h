@@ -29,5 +29,8 @@ void vb_schedule_destroy(vb_schedule_t *s);
  */
 int64_t vb_schedule_next(vb_schedule_t *s, const char *zone, int64_t now);
 
+/* its VB_NEVER or VB_ERROR for a zone, in words, to why */
+void vb_schedule_why(int64_t next, const char *zone, char *why, size_t size);
+
 
 #endif /* _VB_SCHEDULE_H_INCLUDED_ */
