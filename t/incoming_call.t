@@ -281,12 +281,21 @@ __DATA__
 --- test
     my @post = (POST => '/twilio/incoming-call',
                 token => $ENV{TEST_NGINX_AUTH_TOKEN});
-    my $form = call(Much => 'x' x 3000);
 
-    is parameter(http(@post, form => $form, @$_), 'to'), '+15005550006',
-       join ' ', map { ref ? @$_ : $_ } @$_
-        for [], [ chunked => 10 ], [ pieces => [ 800, 3000 ] ],
-            [ chunked => 500, pieces => [ 300 ] ];
+    my %forms = ('in memory' => call(),
+                 'in a file' => call(Much => 'x' x 3000));
+
+    for my $where (sort keys %forms) {
+        my @form = (form => $forms{$where});
+
+        is parameter(http(@post, @form, @$_), 'to'), '+15005550006',
+           join ' ', $where, map { ref ? @$_ : $_ } @$_
+            for [], [ chunked => 10 ], [ pieces => [ 200, 3000 ] ],
+                [ chunked => 500, pieces => [ 300 ] ];
+
+        is http(@post, @form, chunked => 10, token => 'other')->{status}, 403,
+           "$where, mis-signed";
+    }
 
 
 

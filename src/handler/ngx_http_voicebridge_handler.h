@@ -69,6 +69,21 @@ ngx_http_voicebridge_taken_t *ngx_http_voicebridge_parse(
 ngx_int_t ngx_http_voicebridge_add_preaccess_handler(ngx_conf_t *cf);
 
 
+/* bytes of r's body, which has been read */
+off_t ngx_http_voicebridge_body_length(ngx_http_request_t *r);
+
+/* takes a piece of a body: NGX_OK, or NGX_DECLINED for no more of them */
+typedef ngx_int_t (*ngx_http_voicebridge_piece_pt)(void *data,
+    const u_char *piece, size_t len);
+
+/*
+ * Hands out r's body, from wherever it is, in pieces that live as long as the
+ * call of handler: NGX_OK, or NGX_ERROR.
+ */
+ngx_int_t ngx_http_voicebridge_body_each(ngx_http_request_t *r,
+    ngx_http_voicebridge_piece_pt handler, void *data);
+
+
 /* r's context, made when it is not there yet; NULL without memory */
 ngx_http_voicebridge_ctx_t *ngx_http_voicebridge_ctx(ngx_http_request_t *r);
 

@@ -56,11 +56,6 @@ typedef struct {
 } ngx_http_voicebridge_result_t;
 
 
-/* takes a piece of a body: NGX_OK, or NGX_DECLINED for no more of them */
-typedef ngx_int_t (*ngx_http_voicebridge_piece_pt)(void *data,
-    const u_char *piece, size_t len);
-
-
 /* _outbound_call.c */
 
 /*
@@ -72,10 +67,6 @@ ngx_int_t ngx_http_voicebridge_outbound_admit(ngx_http_request_t *r,
 
 /* adds what a 405 has to say */
 ngx_int_t ngx_http_voicebridge_outbound_allow(ngx_http_request_t *r);
-
-/* hands out the body, from wherever it is: NGX_OK, or NGX_ERROR */
-ngx_int_t ngx_http_voicebridge_outbound_each(ngx_http_request_t *r,
-    ngx_http_voicebridge_piece_pt handler, void *data);
 
 
 /* _outbound_once.c */

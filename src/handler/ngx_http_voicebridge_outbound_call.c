@@ -13,8 +13,6 @@
 #include <vb_twiml.h>
 
 
-#define NGX_HTTP_VOICEBRIDGE_READ_SIZE     4096
-
 /* bytes shown */
 #define NGX_HTTP_VOICEBRIDGE_DENY_SIZE     512
 #define NGX_HTTP_VOICEBRIDGE_SESSION_SIZE  128
@@ -28,8 +26,6 @@ static ngx_int_t ngx_http_voicebridge_outbound_parse(ngx_http_request_t *r,
 static void ngx_http_voicebridge_outbound_cleanup_parser(void *data);
 static ngx_int_t ngx_http_voicebridge_outbound_feed(void *data,
     const u_char *piece, size_t len);
-static ngx_int_t ngx_http_voicebridge_outbound_each_of_file(ngx_buf_t *b,
-    ngx_http_voicebridge_piece_pt handler, void *data);
 static ngx_int_t ngx_http_voicebridge_outbound_account(ngx_http_request_t *r,
     ngx_http_voicebridge_account_t *account, ngx_str_t *detail);
 static ngx_int_t ngx_http_voicebridge_outbound_context(ngx_http_request_t *r,
@@ -254,9 +250,8 @@ ngx_http_voicebridge_outbound_parse(ngx_http_request_t *r,
     cln->handler = ngx_http_voicebridge_outbound_cleanup_parser;
     cln->data = parser;
 
-    if (ngx_http_voicebridge_outbound_each(r,
-                                           ngx_http_voicebridge_outbound_feed,
-                                           parser)
+    if (ngx_http_voicebridge_body_each(r, ngx_http_voicebridge_outbound_feed,
+                                       parser)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -289,72 +284,6 @@ ngx_http_voicebridge_outbound_feed(void *data, const u_char *piece, size_t len)
 {
     return vb_api_parser_feed(data, piece, len) == VB_OK ? NGX_OK
                                                          : NGX_DECLINED;
-}
-
-
-ngx_int_t
-ngx_http_voicebridge_outbound_each(ngx_http_request_t *r,
-    ngx_http_voicebridge_piece_pt handler, void *data)
-{
-    ngx_int_t     rc;
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
-
-    if (r->request_body == NULL) {
-        return NGX_OK;
-    }
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-
-        b = cl->buf;
-
-        if (ngx_buf_in_memory(b)) {
-            rc = handler(data, b->pos, b->last - b->pos);
-
-        } else if (b->in_file) {
-            rc = ngx_http_voicebridge_outbound_each_of_file(b, handler, data);
-
-        } else {
-            continue;
-        }
-
-        if (rc != NGX_OK) {
-            return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_voicebridge_outbound_each_of_file(ngx_buf_t *b,
-    ngx_http_voicebridge_piece_pt handler, void *data)
-{
-    off_t      offset;
-    u_char     buf[NGX_HTTP_VOICEBRIDGE_READ_SIZE];
-    ssize_t    n;
-    ngx_int_t  rc;
-
-    for (offset = b->file_pos; offset < b->file_last; offset += n) {
-
-        n = ngx_read_file(b->file, buf,
-                          (size_t) ngx_min(b->file_last - offset,
-                                           NGX_HTTP_VOICEBRIDGE_READ_SIZE),
-                          offset);
-
-        if (n <= 0) {
-            return NGX_ERROR;
-        }
-
-        rc = handler(data, buf, n);
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    return NGX_OK;
 }
 
 

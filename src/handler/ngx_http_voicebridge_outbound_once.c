@@ -346,9 +346,8 @@ ngx_http_voicebridge_once_id(ngx_http_request_t *r, ngx_str_t *key,
           && ngx_http_voicebridge_once_hash_key(r, md, key) == NGX_OK
           && EVP_DigestFinal_ex(md, of_key, NULL) == 1
           && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1
-          && ngx_http_voicebridge_outbound_each(r,
-                                              ngx_http_voicebridge_once_piece,
-                                                md)
+          && ngx_http_voicebridge_body_each(r, ngx_http_voicebridge_once_piece,
+                                            md)
              == NGX_OK
           && EVP_DigestFinal_ex(md, of_body, NULL) == 1)
          ? NGX_OK : NGX_ERROR;

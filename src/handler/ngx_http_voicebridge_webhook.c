@@ -13,6 +13,8 @@ static ngx_int_t ngx_http_voicebridge_webhook_form(ngx_http_request_t *r,
 static ngx_int_t ngx_http_voicebridge_webhook_type(ngx_http_request_t *r);
 static ngx_int_t ngx_http_voicebridge_webhook_body(ngx_http_request_t *r,
     ngx_str_t *form);
+static ngx_int_t ngx_http_voicebridge_webhook_piece(void *data,
+    const u_char *piece, size_t len);
 static ngx_http_voicebridge_ctx_t *ngx_http_voicebridge_webhook_ctx(
     ngx_http_request_t *r, vb_form_field_t *fields, ngx_uint_t n);
 
@@ -250,51 +252,37 @@ ngx_http_voicebridge_webhook_form(ngx_http_request_t *r, ngx_str_t *form)
 static ngx_int_t
 ngx_http_voicebridge_webhook_body(ngx_http_request_t *r, ngx_str_t *form)
 {
-    off_t         len, size;
-    u_char       *p;
-    ngx_chain_t  *cl;
+    off_t  len;
 
-    len = 0;
-
-    if (r->request_body) {
-        for (cl = r->request_body->bufs; cl; cl = cl->next) {
-            len += ngx_buf_size(cl->buf);
-        }
-    }
+    len = ngx_http_voicebridge_body_length(r);
 
     if (len > NGX_HTTP_VOICEBRIDGE_WEBHOOK_MAX) {
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 
-    p = ngx_pnalloc(r->pool, (size_t) len);
-    if (p == NULL) {
+    form->len = 0;
+    form->data = ngx_pnalloc(r->pool, (size_t) len);
+
+    if (form->data == NULL
+        || ngx_http_voicebridge_body_each(r,
+                                          ngx_http_voicebridge_webhook_piece,
+                                          form)
+           != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    form->data = p;
-    form->len = (size_t) len;
+    return NGX_OK;
+}
 
-    if (len == 0) {
-        return NGX_OK;
-    }
 
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+static ngx_int_t
+ngx_http_voicebridge_webhook_piece(void *data, const u_char *piece, size_t len)
+{
+    ngx_str_t *form = data;
 
-        size = ngx_buf_size(cl->buf);
-
-        if (ngx_buf_in_memory(cl->buf)) {
-            p = ngx_cpymem(p, cl->buf->pos, (size_t) size);
-            continue;
-        }
-
-        if (ngx_read_file(cl->buf->file, p, (size_t) size, cl->buf->file_pos)
-            != (ssize_t) size)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        p += size;
-    }
+    ngx_memcpy(form->data + form->len, piece, len);
+    form->len += len;
 
     return NGX_OK;
 }
