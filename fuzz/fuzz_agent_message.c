@@ -106,7 +106,7 @@ fuzz_answers(const vb_str_t *text)
     buf = malloc(size + 1);
     buf[size] = 'x';
 
-    if (vb_agent_signed_url_parse(text, buf, size, &out) == VB_OK) {
+    if (vb_agent_signed_url_parse(text, size % 2, buf, size, &out) == VB_OK) {
         fuzz_assert(out.len && out.len <= size);
 
         for (i = 0; i < out.len; i++) {

@@ -6,6 +6,8 @@ use Voicebridge::Metrics qw( metrics );
 use Voicebridge::Process qw( descriptors memory memory_is_plain );
 use Voicebridge::WebSocket qw( deadline_after json );
 
+use IO::Select;
+use IO::Socket::UNIX;
 use Time::HiRes qw( time );
 
 
@@ -672,7 +674,9 @@ each => 1
     $agent->answer_signed_url(status => $name, body => {
         detail => { status => 'x', message => 'Invalid API key' } })
         if $name eq '401';
-    $agent->answer_signed_url(url => 'ftp://127.0.0.1/') if $name eq 'ftp';
+    $agent->answer_signed_url(url => "$name://127.0.0.1/") if $name eq 'ftp';
+    $agent->answer_signed_url(url => "ws://unix:$ENV{TEST_NGINX_SERVROOT}.s:/")
+        if $name eq 'unix';
 
     return 0;
 --- test
@@ -692,12 +696,27 @@ each => 1
            'it is not asked again';
     }
 
-    my $phone = phone()->connect;
+    # what listens here is nobody's but this system's
 
-    $phone->start(parameters => { agent_id => 'ftp' });
-    is(($phone->recv_close)[0], 1011, 'a URL of another kind');
-    $phone->disconnect;
-    log_has(qr/Call ended: .*could not be reached: the signed URL cannot/);
+    my $path = "$ENV{TEST_NGINX_SERVROOT}.s";
+
+    unlink $path;
+
+    my $own = IO::Socket::UNIX->new(Local => $path, Listen => 1)
+        or die "$path: $!\n";
+
+    for my $name (qw( ftp unix )) {
+        my $phone = phone()->connect;
+
+        $phone->start(parameters => { agent_id => $name });
+        is(($phone->recv_close)[0], 1011, "a URL of another kind: $name");
+        $phone->disconnect;
+        like log_has(qr/call $phone->{call_sid}: Call ended/),
+             qr/could not be reached: the signed URL cannot be used/, 'is told';
+    }
+
+    ok !IO::Select->new($own)->can_read(0), 'and led nowhere';
+    unlink $path;
 
     # time is bounded for all of it together
 
@@ -712,6 +731,27 @@ each => 1
 
         log_has(qr/call $phone->{call_sid}: Call ended.*reason=agent_timeout/);
     }
+
+
+
+=== a signed URL that leads out of TLS
+--- config
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+        $TEST_NGINX_VOICEBRIDGE
+        voicebridge_ssl_trusted_certificate $TEST_NGINX_CERTIFICATES/ca.crt;
+    }
+--- agent_options
+tls => 'good'
+--- agent
+    $agent->signed_url(url => 'ws://127.0.0.1:' . $agent->port . '/');
+--- test
+    my $phone = phone()->connect;
+
+    $phone->start(parameters => { agent_id => 'agent_1' });
+    is(($phone->recv_close)[0], 1011, 'the call ends');
+    $phone->disconnect;
+    log_has(qr/Call ended: .*could not be reached: the signed URL cannot/);
 
 
 

@@ -23,6 +23,8 @@ static ngx_int_t ngx_http_voicebridge_agent_signed_url(
     ngx_http_voicebridge_call_t *call, ngx_str_t *key);
 static void ngx_http_voicebridge_agent_signed_url_done(
     ngx_http_voicebridge_fetch_t *f);
+static void ngx_http_voicebridge_agent_signed_url_take(
+    ngx_http_voicebridge_call_t *call, ngx_str_t *answer);
 static ngx_int_t ngx_http_voicebridge_agent_url(
     ngx_http_voicebridge_call_t *call, const char *path, ngx_str_t *url);
 static void ngx_http_voicebridge_agent_open(ngx_http_voicebridge_call_t *call,
@@ -344,7 +346,7 @@ ngx_http_voicebridge_agent_signed_url_done(ngx_http_voicebridge_fetch_t *f)
 {
     u_char                       *p, text[128];
     char                          why[256];
-    ngx_str_t                     url, said, none;
+    ngx_str_t                     said;
     ngx_connection_t             *c;
     ngx_http_voicebridge_call_t  *call;
 
@@ -354,25 +356,10 @@ ngx_http_voicebridge_agent_signed_url_done(ngx_http_voicebridge_fetch_t *f)
 
     ngx_http_set_log_request(c->log, call->request);
 
-    ngx_str_null(&none);
-
     ngx_http_voicebridge_report_failure(call, "elevenlabs", f->failure);
 
     if (f->status == NGX_HTTP_OK) {
-
-        p = ngx_pnalloc(call->request->pool, f->answer.len + 1);
-
-        if (p && vb_agent_signed_url_parse(&f->answer, p, f->answer.len + 1,
-                                           &url)
-                 == VB_OK)
-        {
-            ngx_http_voicebridge_agent_open(call, &url, &none);
-
-        } else {
-            ngx_http_voicebridge_report_failure(call, "elevenlabs", "invalid");
-            ngx_http_voicebridge_agent_retry(call,
-                                             "no signed URL in the answer", "");
-        }
+        ngx_http_voicebridge_agent_signed_url_take(call, &f->answer);
 
     } else if (f->timed_out) {
 
@@ -402,6 +389,36 @@ ngx_http_voicebridge_agent_signed_url_done(ngx_http_voicebridge_fetch_t *f)
 
     (void) ngx_http_voicebridge_call_pump(call);
     ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_voicebridge_agent_signed_url_take(ngx_http_voicebridge_call_t *call,
+    ngx_str_t *answer)
+{
+    int         rc;
+    u_char     *p;
+    ngx_str_t   url, none;
+
+    ngx_str_null(&none);
+
+    p = ngx_pnalloc(call->request->pool, answer->len + 1);
+
+    rc = p ? vb_agent_signed_url_parse(answer, call->conf->elevenlabs_url->ssl,
+                                       p, answer->len + 1, &url)
+           : VB_ERROR;
+
+    if (rc == VB_DECLINED) {
+        ngx_str_null(&url);    /* no more of use than that */
+    }
+
+    if (rc != VB_ERROR) {
+        ngx_http_voicebridge_agent_open(call, &url, &none);
+        return;
+    }
+
+    ngx_http_voicebridge_report_failure(call, "elevenlabs", "invalid");
+    ngx_http_voicebridge_agent_retry(call, "no signed URL in the answer", "");
 }
 
 

@@ -3,6 +3,7 @@
 
 
 #include <stdio.h>
+#include <strings.h>
 #include <vb_agent_message.h>
 
 
@@ -148,6 +149,7 @@ static int vb_agent_event(vb_agent_message_t *m, const vb_agent_kind_t *kind,
 static void vb_agent_event_id(vb_agent_message_t *m,
     const vb_json_value_t *value);
 static void vb_agent_string(vb_str_t *s, const vb_json_value_t *value);
+static int vb_agent_is_socket(const vb_str_t *url, int secure);
 static void vb_agent_first_msg(vb_json_value_t *value);
 
 
@@ -355,8 +357,8 @@ vb_agent_tool_error(u_char *p, const vb_json_value_t *id)
 
 
 int
-vb_agent_signed_url_parse(const vb_str_t *body, u_char *buf, size_t size,
-    vb_str_t *out)
+vb_agent_signed_url_parse(const vb_str_t *body, int secure, u_char *buf,
+    size_t size, vb_str_t *out)
 {
     size_t                        i, offset;
     const char                   *error;
@@ -384,7 +386,33 @@ vb_agent_signed_url_parse(const vb_str_t *body, u_char *buf, size_t size,
         }
     }
 
-    return VB_OK;
+    return vb_agent_is_socket(out, secure) ? VB_OK : VB_DECLINED;
+}
+
+
+/* a host of that name would be a path of this system's to nginx */
+
+static int
+vb_agent_is_socket(const vb_str_t *url, int secure)
+{
+    size_t       i;
+    const char  *p;
+
+    static const char  *starts[] = { "wss://", "ws://" };
+
+    for (i = 0; i < (secure ? 1 : 2); i++) {
+        p = starts[i];
+
+        if (url->len > strlen(p)
+            && strncasecmp((char *) url->data, p, strlen(p)) == 0)
+        {
+            return url->len < strlen(p) + 5
+                   || strncasecmp((char *) url->data + strlen(p), "unix:", 5)
+                      != 0;
+        }
+    }
+
+    return 0;
 }
 
 

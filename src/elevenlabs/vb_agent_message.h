@@ -91,10 +91,12 @@ u_char *vb_agent_tool_error(u_char *p, const vb_json_value_t *id);
 
 /*
  * {"signed_url":"wss://..."}; out gets a copy (at most size bytes),
- * unescaped, of visible ASCII only.  VB_OK or VB_ERROR.
+ * unescaped, of visible ASCII only.  VB_OK; VB_ERROR: there is none;
+ * VB_DECLINED: it leads to something else than a WebSocket at a host, or, if
+ * it has to be secure, to one without TLS.
  */
-int vb_agent_signed_url_parse(const vb_str_t *body, u_char *buf, size_t size,
-    vb_str_t *out);
+int vb_agent_signed_url_parse(const vb_str_t *body, int secure, u_char *buf,
+    size_t size, vb_str_t *out);
 
 /*
  * The text of an error answer, whose detail is {"message":...}, [{"msg":...}]

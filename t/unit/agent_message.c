@@ -336,21 +336,32 @@ test_writers(void)
 
 static const struct {
     const char  *body;
-    const char  *url;                  /* NULL: refused */
+    const char  *url;                  /* NULL: there is none */
+    int          secure;
+    int          declined;
 } signed_urls[] = {
-    { "{\"signed_url\":\"wss://h/p?a=1&b=2\"}", "wss://h/p?a=1&b=2" },
-    { "{\"x\":1,\"signed_url\":\"wss:\\/\\/h\\u002fp\"}", "wss://h/p" },
-    { "{\"signed_url\":\"wss://h/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}", NULL },
-    { "{\"signed_url\":\"\"}", NULL },
-    { "{\"signed_url\":null}", NULL },
-    { "{\"signed_url\":\"wss://h/\\r\\nX: 1\"}", NULL },
-    { "{\"signed_url\":\"wss://h/ HTTP/1.1\"}", NULL },
-    { "{\"signed_url\":\"wss://h/\\u0000\"}", NULL },
-    { "{\"signed_url\":\"wss://h/\\u007f\"}", NULL },
-    { "{\"signed_url\":\"wss://\xc3\xab/\"}", NULL },
-    { "{\"url\":\"wss://h/\"}", NULL },
-    { "\"wss://h/\"", NULL },
-    { "", NULL }
+    { "{\"signed_url\":\"wss://h/p?a=1&b=2\"}", "wss://h/p?a=1&b=2", 0, 0 },
+    { "{\"x\":1,\"signed_url\":\"wss:\\/\\/h\\u002fp\"}", "wss://h/p", 0, 0 },
+    { "{\"signed_url\":\"wss://h/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}", NULL,
+      0, 0 },
+    { "{\"signed_url\":\"WSS://h\"}", "WSS://h", 1, 0 },
+    { "{\"signed_url\":\"ws://h\"}", "ws://h", 0, 0 },
+    { "{\"signed_url\":\"ws://h\"}", "", 1, 1 },
+    { "{\"signed_url\":\"ws://Unix:/run/x:/p\"}", "", 0, 1 },
+    { "{\"signed_url\":\"wss://unix:\"}", "", 1, 1 },
+    { "{\"signed_url\":\"wss://unix\"}", "wss://unix", 1, 0 },
+    { "{\"signed_url\":\"wss://\"}", "", 1, 1 },
+    { "{\"signed_url\":\"https://h/\"}", "", 0, 1 },
+    { "{\"signed_url\":\"\"}", NULL, 0, 0 },
+    { "{\"signed_url\":null}", NULL, 0, 0 },
+    { "{\"signed_url\":\"wss://h/\\r\\nX: 1\"}", NULL, 0, 0 },
+    { "{\"signed_url\":\"wss://h/ HTTP/1.1\"}", NULL, 0, 0 },
+    { "{\"signed_url\":\"wss://h/\\u0000\"}", NULL, 0, 0 },
+    { "{\"signed_url\":\"wss://h/\\u007f\"}", NULL, 0, 0 },
+    { "{\"signed_url\":\"wss://\xc3\xab/\"}", NULL, 0, 0 },
+    { "{\"url\":\"wss://h/\"}", NULL, 0, 0 },
+    { "\"wss://h/\"", NULL, 0, 0 },
+    { "", NULL, 0, 0 }
 };
 
 
@@ -391,10 +402,15 @@ test_answers(void)
         s = copy(signed_urls[i].body, strlen(signed_urls[i].body));
         buf = malloc(32);
 
-        rc = vb_agent_signed_url_parse(&s, buf, 32, &out);
+        rc = vb_agent_signed_url_parse(&s, signed_urls[i].secure, buf, 32,
+                                       &out);
 
         if (signed_urls[i].url == NULL) {
             is_int(rc, VB_ERROR, "no URL in %s", signed_urls[i].body);
+
+        } else if (signed_urls[i].declined) {
+            is_int(rc, VB_DECLINED, "none to be used in %s",
+                   signed_urls[i].body);
 
         } else if (is_int(rc, VB_OK, "a URL in %s", signed_urls[i].body)) {
             ok(is_str(&out, signed_urls[i].url), "the right one");
