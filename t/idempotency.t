@@ -444,7 +444,10 @@ qr/exited on signal 9/
     is_repeated(place(undef, $order), $first, 'the same session');
 
     $order->{agent_id} = 'agent_2';
-    is place(undef, $order)->{status}, 422, 'with another agent';
+    my $other = place(undef, $order);
+    is $other->{status}, 422, 'with another agent';
+    like $other->{body}, qr/This session_id was used with another body/,
+         'and what was used';
     is place('key-1', $order)->{status}, 200, 'a header comes first';
     is place(undef)->{status}, 200, 'no session' for 1 .. 2;
     is asked(), 4, 'calls';

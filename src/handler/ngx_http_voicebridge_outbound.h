@@ -27,6 +27,7 @@ typedef struct {
     ngx_shm_zone_t                     *zone;      /* NULL: it has no key */
     ngx_http_voicebridge_idempotency_t  id;
     ngx_uint_t                          made;      /* the session id is ours */
+    ngx_uint_t                          session;   /* it is the key */
 } ngx_http_voicebridge_once_t;
 
 

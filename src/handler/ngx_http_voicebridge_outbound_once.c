@@ -18,6 +18,25 @@
 #define NGX_HTTP_VOICEBRIDGE_ONCE_WAIT  5
 
 
+/* what is told, by a header and by the session id */
+static ngx_str_t  ngx_http_voicebridge_once_under_way[] = {
+    ngx_string("A request with this Idempotency-Key is under way"),
+    ngx_string("A request with this session_id is under way")
+};
+
+static ngx_str_t  ngx_http_voicebridge_once_used[] = {
+    ngx_string("This Idempotency-Key was used with another body"),
+    ngx_string("This session_id was used with another body")
+};
+
+static ngx_str_t  ngx_http_voicebridge_once_unknown[] = {
+    ngx_string("What became of the first request with this Idempotency-Key "
+               "is not known, the call may exist"),
+    ngx_string("What became of the first request with this session_id is not "
+               "known, the call may exist")
+};
+
+
 static ngx_int_t ngx_http_voicebridge_once_placed(ngx_http_request_t *r,
     ngx_http_voicebridge_order_t *order, ngx_str_t *body);
 static ngx_int_t ngx_http_voicebridge_once_key(ngx_http_request_t *r,
@@ -65,6 +84,7 @@ ngx_http_voicebridge_outbound_first(ngx_http_request_t *r,
 
     order->once.zone = vmcf->zone;
     order->once.made = (order->request.session_id.len == 0);
+    order->once.session = (key.data == order->request.session_id.data);
 
     switch (ngx_http_voicebridge_idempotency_find(vmcf->zone, &order->once.id,
                                                   r->pool, &order->kept))
@@ -76,11 +96,11 @@ ngx_http_voicebridge_outbound_first(ngx_http_request_t *r,
         return NGX_DONE;
 
     case NGX_AGAIN:
-        ngx_str_set(detail, "A request with this Idempotency-Key is under way");
+        *detail = ngx_http_voicebridge_once_under_way[order->once.session];
         return ngx_http_voicebridge_outbound_later(r, NGX_HTTP_CONFLICT, "1");
 
     case NGX_ABORT:
-        ngx_str_set(detail, "This Idempotency-Key was used with another body");
+        *detail = ngx_http_voicebridge_once_used[order->once.session];
         return NGX_HTTP_VOICEBRIDGE_UNPROCESSABLE;
 
     default:
@@ -112,7 +132,7 @@ ngx_http_voicebridge_outbound_reserve(ngx_http_request_t *r,
         return NGX_OK;
 
     case NGX_AGAIN:
-        ngx_str_set(detail, "A request with this Idempotency-Key is under way");
+        *detail = ngx_http_voicebridge_once_under_way[order->once.session];
         return ngx_http_voicebridge_outbound_later(r, NGX_HTTP_CONFLICT, "1");
 
     default:
@@ -178,22 +198,20 @@ ngx_int_t
 ngx_http_voicebridge_outbound_repeat(ngx_http_request_t *r,
     ngx_http_voicebridge_order_t *order)
 {
-    ngx_str_t   to, body;
+    ngx_str_t   to, body, *unknown;
     ngx_uint_t  status;
 
     static ngx_str_t  type = ngx_string("application/json");
     static ngx_str_t  yes = ngx_string("true");
-    static ngx_str_t  unknown = ngx_string("What became of the first request "
-                                   "with this Idempotency-Key is not known, "
-                                   "the call may exist");
 
     status = order->kept.status;
     body = order->kept.text;
 
     if (status == 0) {
         status = NGX_HTTP_GATEWAY_TIME_OUT;
+        unknown = &ngx_http_voicebridge_once_unknown[order->once.session];
 
-        if (ngx_http_voicebridge_detail(r->pool, &unknown, &body) != NGX_OK) {
+        if (ngx_http_voicebridge_detail(r->pool, unknown, &body) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
