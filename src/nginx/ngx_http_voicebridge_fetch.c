@@ -4,6 +4,7 @@
 
 #include <ngx_http_voicebridge_fetch.h>
 #include <ngx_http_voicebridge_curl.h>
+#include <ngx_http_voicebridge_fetch_policy.h>
 
 #include <openssl/err.h>
 
@@ -21,8 +22,7 @@ typedef struct {
 
 typedef struct {
     ngx_queue_t                    jobs;
-    ngx_str_t                      ca_file;    /* of the environment */
-    unsigned                       ca_path:1;  /* libcurl knows no CA file */
+    ngx_http_voicebridge_trust_t   trust;
 } ngx_http_voicebridge_fetcher_t;
 
 
@@ -32,10 +32,6 @@ static CURLcode ngx_http_voicebridge_fetch_request(
     ngx_http_voicebridge_fetch_t *f, CURL *easy);
 static ngx_int_t ngx_http_voicebridge_fetch_headers(
     ngx_http_voicebridge_fetch_t *f, ngx_http_voicebridge_job_t *job);
-static CURLcode ngx_http_voicebridge_fetch_policy(
-    ngx_http_voicebridge_fetch_t *f, CURL *easy);
-static CURLcode ngx_http_voicebridge_fetch_trust(
-    ngx_http_voicebridge_fetch_t *f, CURL *easy);
 static char *ngx_http_voicebridge_fetch_text(ngx_http_voicebridge_fetch_t *f,
     ngx_str_t *s);
 static size_t ngx_http_voicebridge_fetch_write(char *data, size_t size,
@@ -85,13 +81,7 @@ ngx_http_voicebridge_fetch_init_process(ngx_cycle_t *cycle)
 
     ngx_queue_init(&w->jobs);
 
-    w->ca_file = vmcf->ca_file;
-
-#if (LIBCURL_VERSION_NUM >= 0x074600)                          /* 7.70.0 */
-    w->ca_path = (curl_version_info(CURLVERSION_NOW)->cainfo == NULL);
-#else
-    w->ca_path = 1;
-#endif
+    ngx_http_voicebridge_trust_init(&w->trust, &vmcf->ca_file);
 
     ngx_http_voicebridge_fetcher = w;
 
@@ -243,11 +233,8 @@ ngx_http_voicebridge_fetch_prepare(ngx_http_voicebridge_fetch_t *f)
     rc = ngx_http_voicebridge_fetch_request(f, job->easy);
 
     if (rc == CURLE_OK) {
-        rc = ngx_http_voicebridge_fetch_policy(f, job->easy);
-    }
-
-    if (rc == CURLE_OK) {
-        rc = ngx_http_voicebridge_fetch_trust(f, job->easy);
+        rc = ngx_http_voicebridge_fetch_policy(f, job->easy,
+                                        &ngx_http_voicebridge_fetcher->trust);
     }
 
     if (rc != CURLE_OK) {
@@ -259,18 +246,6 @@ ngx_http_voicebridge_fetch_prepare(ngx_http_voicebridge_fetch_t *f)
 
     return NGX_OK;
 }
-
-
-/* sets an option and leaves the function with the reason if that fails */
-
-#define ngx_http_voicebridge_setopt(easy, option, value)                      \
-    {                                                                         \
-        CURLcode  setopt_rc_ = curl_easy_setopt(easy, option, value);         \
-                                                                              \
-        if (setopt_rc_ != CURLE_OK) {                                         \
-            return setopt_rc_;                                                \
-        }                                                                     \
-    }
 
 
 static CURLcode
@@ -360,89 +335,6 @@ ngx_http_voicebridge_fetch_headers(ngx_http_voicebridge_fetch_t *f,
     }
 
     return NGX_OK;
-}
-
-
-static CURLcode
-ngx_http_voicebridge_fetch_policy(ngx_http_voicebridge_fetch_t *f, CURL *easy)
-{
-    long  msec;
-
-    msec = (long) ngx_min(f->timeout, NGX_MAX_INT32_VALUE);
-
-    ngx_http_voicebridge_setopt(easy, CURLOPT_TIMEOUT_MS, msec);
-    ngx_http_voicebridge_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, msec);
-
-    /* signals are nginx's */
-    ngx_http_voicebridge_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-
-#if (LIBCURL_VERSION_NUM >= 0x075700)                          /* 7.87.0 */
-    /* the end of a request must not wait for getaddrinfo() in its thread */
-    ngx_http_voicebridge_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-#endif
-
-#if (LIBCURL_VERSION_NUM >= 0x075500)                          /* 7.85.0 */
-    ngx_http_voicebridge_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-#else
-    ngx_http_voicebridge_setopt(easy, CURLOPT_PROTOCOLS,
-                                (long) (CURLPROTO_HTTP|CURLPROTO_HTTPS));
-#endif
-
-    /* requests must not wait for each other on one HTTP/2 connection */
-    ngx_http_voicebridge_setopt(easy, CURLOPT_HTTP_VERSION,
-                                (long) CURL_HTTP_VERSION_1_1);
-
-    /* the environment's proxies are for others */
-    ngx_http_voicebridge_setopt(easy, CURLOPT_PROXY, "");
-
-    ngx_http_voicebridge_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    ngx_http_voicebridge_setopt(easy, CURLOPT_USERAGENT, "nginx-voicebridge");
-
-    ngx_http_voicebridge_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION,
-                                ngx_http_voicebridge_curl_close);
-
-    return CURLE_OK;
-}
-
-
-static CURLcode
-ngx_http_voicebridge_fetch_trust(ngx_http_voicebridge_fetch_t *f, CURL *easy)
-{
-    char                            *file;
-    ngx_str_t                       *ca;
-    ngx_http_voicebridge_fetcher_t  *w;
-
-    w = ngx_http_voicebridge_fetcher;
-
-    ngx_http_voicebridge_setopt(easy, CURLOPT_SSLVERSION,
-                                (long) CURL_SSLVERSION_TLSv1_2);
-    ngx_http_voicebridge_setopt(easy, CURLOPT_SSL_VERIFYPEER,
-                                f->ssl_verify ? 1L : 0L);
-    ngx_http_voicebridge_setopt(easy, CURLOPT_SSL_VERIFYHOST,
-                                f->ssl_verify ? 2L : 0L);
-
-    ca = f->trusted_certificate.len ? &f->trusted_certificate : &w->ca_file;
-
-    if (ca->len) {
-        file = ngx_http_voicebridge_fetch_text(f, ca);
-        if (file == NULL) {
-            return CURLE_OUT_OF_MEMORY;
-        }
-
-        ngx_http_voicebridge_setopt(easy, CURLOPT_CAINFO, file);
-    }
-
-    if (ca->len || !w->ca_path) {
-
-        /*
-         * nothing but the file is trusted; and only where no directory is
-         * looked into as well is a parsed file kept for the next connection
-         */
-
-        ngx_http_voicebridge_setopt(easy, CURLOPT_CAPATH, NULL);
-    }
-
-    return CURLE_OK;
 }
 
 

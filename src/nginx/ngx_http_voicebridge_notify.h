@@ -4,7 +4,7 @@
  * again and again until it is taken, and kept on disk meanwhile where there
  * is a spool.  Nothing here knows telephony.
  *
- *   _notify.c        what waits, in which order, and when it is tried
+ *   _notify.c        what waits; _notify_run.c  when it is tried
  *   _notify_event.c  one event; _notify_send.c  one attempt
  *   _notify_scan.c   what is on disk
  *   _notify_conf.c   directives

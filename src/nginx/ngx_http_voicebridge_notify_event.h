@@ -156,18 +156,14 @@ ngx_uint_t ngx_http_voicebridge_webhook_same(
     ngx_http_voicebridge_webhook_t *a, ngx_http_voicebridge_webhook_t *b);
 
 
-/* _notify.c, for _notify_send.c: an attempt has ended */
+/* _notify.c */
+
+/* a worker's own; NULL where there is none */
+extern ngx_http_voicebridge_notifier_t  *ngx_http_voicebridge_notifier;
 
 /* taken, or given up: counted as result, and forgotten */
 void ngx_http_voicebridge_notify_done(ngx_http_voicebridge_event_t *e,
     const char *result);
-
-/* no more of what is in memory is for this receiver: the worker is to exit */
-void ngx_http_voicebridge_notify_gone(ngx_http_voicebridge_receiver_t *r);
-
-/* to be tried again, in wait ms at the earliest; returns in how many ms */
-ngx_msec_t ngx_http_voicebridge_notify_later(ngx_http_voicebridge_event_t *e,
-    ngx_msec_t wait);
 
 /* behind those that wait, and behind those of its call; NGX_OK or NGX_ERROR */
 ngx_int_t ngx_http_voicebridge_notify_insert(
@@ -180,8 +176,22 @@ void ngx_http_voicebridge_notify_bound(ngx_http_voicebridge_notifier_t *w);
 void ngx_http_voicebridge_notify_count(ngx_http_voicebridge_notifier_t *w,
     const char *result, ngx_uint_t n);
 
+
+/* _notify_run.c */
+
 /* lets go on what waits */
 void ngx_http_voicebridge_notify_run(void);
+
+/* the handler of the timer that does so */
+void ngx_http_voicebridge_notify_timer_handler(ngx_event_t *ev);
+
+/* an attempt has failed: there will be another, in wait ms at the earliest;
+ * returns in how many ms */
+ngx_msec_t ngx_http_voicebridge_notify_later(ngx_http_voicebridge_event_t *e,
+    ngx_msec_t wait);
+
+/* no more of what is in memory is for this receiver: the worker is to exit */
+void ngx_http_voicebridge_notify_gone(ngx_http_voicebridge_receiver_t *r);
 
 
 /* _notify_scan.c */
