@@ -11,6 +11,8 @@
 #include <ngx_http_voicebridge_call.h>
 
 
+static void ngx_http_voicebridge_agent_notice(
+    ngx_http_voicebridge_call_t *call, vb_agent_message_t *m);
 static ngx_int_t ngx_http_voicebridge_agent_metadata(
     ngx_http_voicebridge_call_t *call, vb_agent_message_t *m);
 static ngx_int_t ngx_http_voicebridge_agent_audio(
@@ -39,7 +41,8 @@ ngx_http_voicebridge_agent_message(ngx_http_voicebridge_call_t *call,
     vb_agent_message_t  m;
 
     if (vb_agent_message_parse(&m, text, call->conf->max_json_depth, &error)
-        != VB_OK) {
+        != VB_OK)
+    {
         call->agent.reader.error = error;
         call->agent.reader.status = VB_WS_INVALID_DATA;
         ngx_http_voicebridge_agent_violation(call);
@@ -70,31 +73,8 @@ ngx_http_voicebridge_agent_message(ngx_http_voicebridge_call_t *call,
         rc = ngx_http_voicebridge_agent_tool(call, &m);
         break;
 
-    case VB_AGENT_TOOL_RESPONSE:
-        ngx_http_voicebridge_agent_tool_done(call, &m);
-        break;
-
-    case VB_AGENT_USER_TRANSCRIPT:
-    case VB_AGENT_RESPONSE:
-    case VB_AGENT_RESPONSE_CORRECTION:
-        ngx_http_voicebridge_agent_said(call, &m);
-        break;
-
-    case VB_AGENT_ERROR:
-        ngx_http_voicebridge_agent_error(call, &m);
-        break;
-
-    case VB_AGENT_QUEUE_STATUS:
-        ngx_http_voicebridge_agent_text(&m.text);
-
-        ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
-                      "call %V: ElevenLabs queue: %V", &call->ctx->call_sid,
-                      &m.text.text);
-        break;
-
     default:
-        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ngx_http_voicebridge_call_log(call),
-                       0, "voicebridge: agent message \"%V\"", &m.name);
+        ngx_http_voicebridge_agent_notice(call, &m);
     }
 
     if (rc == NGX_DECLINED) {
@@ -103,6 +83,43 @@ ngx_http_voicebridge_agent_message(ngx_http_voicebridge_call_t *call,
     } else if (rc == NGX_ERROR) {
         ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
                                  "no memory");
+    }
+}
+
+
+/* what is only told, and asks for nothing */
+
+static void
+ngx_http_voicebridge_agent_notice(ngx_http_voicebridge_call_t *call,
+    vb_agent_message_t *m)
+{
+    switch (m->type) {
+
+    case VB_AGENT_TOOL_RESPONSE:
+        ngx_http_voicebridge_agent_tool_done(call, m);
+        break;
+
+    case VB_AGENT_USER_TRANSCRIPT:
+    case VB_AGENT_RESPONSE:
+    case VB_AGENT_RESPONSE_CORRECTION:
+        ngx_http_voicebridge_agent_said(call, m);
+        break;
+
+    case VB_AGENT_ERROR:
+        ngx_http_voicebridge_agent_error(call, m);
+        break;
+
+    case VB_AGENT_QUEUE_STATUS:
+        ngx_http_voicebridge_agent_text(&m->text);
+
+        ngx_log_error(NGX_LOG_INFO, ngx_http_voicebridge_call_log(call), 0,
+                      "call %V: ElevenLabs queue: %V", &call->ctx->call_sid,
+                      &m->text.text);
+        break;
+
+    default:
+        ngx_log_debug1(NGX_LOG_DEBUG_HTTP, ngx_http_voicebridge_call_log(call),
+                       0, "voicebridge: agent message \"%V\"", &m->name);
     }
 }
 

@@ -25,10 +25,8 @@ enum {
 };
 
 
-static u_char *vb_agent_lookup_string(vb_str_t *dst, u_char *p,
-    const vb_json_value_t *value);
-static u_char *vb_agent_lookup_object(vb_str_t *dst, u_char *p,
-    const vb_json_value_t *value);
+static const char *vb_agent_lookup_member(vb_str_t *dst, u_char **pos,
+    const vb_json_value_t *value, int string);
 static int vb_agent_lookup_variables(const vb_str_t *variables, char *error,
     size_t size);
 static int vb_agent_lookup_error(char *error, size_t size, const char *name,
@@ -104,23 +102,12 @@ vb_agent_lookup_parse(vb_agent_looked_up_t *found, const vb_str_t *answer,
             continue;
         }
 
-        if (v[i].type != (i < VB_LOOKUP_VARIABLES ? VB_JSON_STRING
-                                                  : VB_JSON_OBJECT))
-        {
+        why = vb_agent_lookup_member(&s[i], &p, &v[i],
+                                     i < VB_LOOKUP_VARIABLES);
+        if (why) {
             return vb_agent_lookup_error(error, size,
-                               (char *) vb_agent_lookup_fields[i].name.data,
-                               i < VB_LOOKUP_VARIABLES ? "is not a string"
-                                                       : "is not an object");
-        }
-
-        p = i < VB_LOOKUP_VARIABLES ? vb_agent_lookup_string(&s[i], p, &v[i])
-                                    : vb_agent_lookup_object(&s[i], p, &v[i]);
-
-        if (i < VB_LOOKUP_VARIABLES && !vb_agent_is_id(&s[i])) {
-            return vb_agent_lookup_error(error, size,
-                               (char *) vb_agent_lookup_fields[i].name.data,
-                               "has a control character or more than 256 "
-                               "bytes");
+                                (char *) vb_agent_lookup_fields[i].name.data,
+                                why);
         }
     }
 
@@ -144,28 +131,43 @@ vb_agent_lookup_parse(vb_agent_looked_up_t *found, const vb_str_t *answer,
 }
 
 
-static u_char *
-vb_agent_lookup_string(vb_str_t *dst, u_char *p, const vb_json_value_t *value)
-{
-    dst->data = p;
-    dst->len = vb_json_unescape(p, &value->text);
+/* copies a string or an object to *pos; NULL, or what is wrong with it */
 
-    return p + dst->len;
-}
-
-
-static u_char *
-vb_agent_lookup_object(vb_str_t *dst, u_char *p, const vb_json_value_t *value)
+static const char *
+vb_agent_lookup_member(vb_str_t *dst, u_char **pos,
+    const vb_json_value_t *value, int string)
 {
     vb_writer_t  w;
 
-    vb_writer_init(&w, p);
-    vb_agent_write_compact(&w, &value->text);
+    dst->data = *pos;
 
-    dst->data = p;
-    dst->len = w.len;
+    if (string) {
 
-    return p + dst->len;
+        if (value->type != VB_JSON_STRING) {
+            return "is not a string";
+        }
+
+        dst->len = vb_json_unescape(dst->data, &value->text);
+
+        if (!vb_agent_is_id(dst)) {
+            return "has a control character or more than 256 bytes";
+        }
+
+    } else {
+
+        if (value->type != VB_JSON_OBJECT) {
+            return "is not an object";
+        }
+
+        vb_writer_init(&w, dst->data);
+        vb_agent_write_compact(&w, &value->text);
+
+        dst->len = w.len;
+    }
+
+    *pos += dst->len;
+
+    return NULL;
 }
 
 

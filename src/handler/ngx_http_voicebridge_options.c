@@ -17,6 +17,8 @@ static ngx_int_t ngx_http_voicebridge_options_machine(ngx_http_request_t *r,
     ngx_http_voicebridge_order_t *order);
 static ngx_int_t ngx_http_voicebridge_options_callback(ngx_http_request_t *r,
     vb_twilio_answered_t *decided, ngx_str_t *url);
+static ngx_int_t ngx_http_voicebridge_options_client(ngx_http_request_t *r,
+    vb_agent_client_t *given, vb_agent_client_t *client);
 static ngx_int_t ngx_http_voicebridge_options_default(ngx_http_request_t *r,
     ngx_http_complex_value_t *cv, ngx_str_t *value);
 
@@ -199,27 +201,7 @@ ngx_http_voicebridge_client_data(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    /* what was given has been looked at; what a variable holds has not */
-
-    if ((given == NULL || given->conversation_config_override.len == 0)
-        && client.conversation_config_override.len
-        && vb_json_check(&client.conversation_config_override, VB_JSON_OBJECT)
-           != VB_OK)
-    {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "\"voicebridge_conversation_config_override\" must be a "
-                      "JSON object");
-        return NGX_ERROR;
-    }
-
-    if (!vb_agent_is_id(&client.user_id)
-        || !vb_agent_is_id(&client.environment)
-        || !vb_agent_is_id(&client.branch_id))
-    {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "\"voicebridge_user_id\", \"voicebridge_environment\" or "
-                      "\"voicebridge_branch_id\" has more than 256 bytes, a "
-                      "control character or is not UTF-8");
+    if (ngx_http_voicebridge_options_client(r, given, &client) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -236,6 +218,39 @@ ngx_http_voicebridge_client_data(ngx_http_request_t *r,
     }
 
     (void) vb_agent_client_write(text->data, &client);
+
+    return NGX_OK;
+}
+
+
+/* what was given has been looked at; what a variable holds has not */
+
+static ngx_int_t
+ngx_http_voicebridge_options_client(ngx_http_request_t *r,
+    vb_agent_client_t *given, vb_agent_client_t *client)
+{
+    if ((given == NULL || given->conversation_config_override.len == 0)
+        && client->conversation_config_override.len
+        && vb_json_check(&client->conversation_config_override,
+                         VB_JSON_OBJECT)
+           != VB_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "\"voicebridge_conversation_config_override\" must be a "
+                      "JSON object");
+        return NGX_ERROR;
+    }
+
+    if (!vb_agent_is_id(&client->user_id)
+        || !vb_agent_is_id(&client->environment)
+        || !vb_agent_is_id(&client->branch_id))
+    {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "\"voicebridge_user_id\", \"voicebridge_environment\" or "
+                      "\"voicebridge_branch_id\" has more than 256 bytes, a "
+                      "control character or is not UTF-8");
+        return NGX_ERROR;
+    }
 
     return NGX_OK;
 }
