@@ -15,13 +15,14 @@ apt_sources()
 }
 
 
-# prints the mirror that the running release comes from
+# prints the mirror that the running release comes from; sid says of itself that
+# it is the next release
 apt_mirror()
 {
     codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
 
     apt_sources | awk -v suite="$codename" '
-        $2 == suite || $2 == "stable" || $2 == "oldstable" {
+        $2 == suite || $2 ~ /^(oldstable|stable|testing|unstable|sid)$/ {
             print $1
             exit
         }'
