@@ -42,7 +42,8 @@ help:
 	@echo '  make check    two compilers, sanitizers, valgrind, poll; each alone:'
 	@echo '                check-compilers check-sanitize check-valgrind check-poll'
 	@echo '                check-static; check-matrix on three releases of Debian;'
-	@echo '                check-packages; check-n8n, the example, with its engine'
+	@echo '                check-packages, check-rpm, check-apk;'
+	@echo '                check-n8n, the example, with its engine'
 	@echo '                check-dashboard, the page, in a browser'
 	@echo '                check-grafana, the dashboard for it, by its types'
 	@echo '  make bench    the load rig and make bench-audio, the resampler'
@@ -167,7 +168,7 @@ TOOL_OBJS = $(TOOL_SRCS:tool/%.c=$(BUILD)/tool/%.o)
 TOOL_CFLAGS = $(PURE_CFLAGS) -Itool -D_GNU_SOURCE \
               -DVB_TOOL_VERSION='"$(VERSION)"'
 
-TOOL_LIBS = -lcurl -lssl $(PURE_LIBS)
+TOOL_LIBS = -lcurl $(PURE_LIBS)
 
 $(BUILD)/tool/%.o: tool/%.c $(BUILD)/configured-by
 	@mkdir -p $(@D)
@@ -287,10 +288,19 @@ check-matrix:
 	@tools/deps bare
 	@CHECKS='$(CHECKS)' tools/matrix $(BUILD)/bare $(SUITES)
 
-# the packages, built, installed, used and removed in bare systems
+# Debian's packages, built, installed, used and removed in bare systems
 check-packages:
 	@tools/deps bare
-	@tools/check-packages $(BUILD)/packages $(SUITES)
+	@tools/check-packages deb $(BUILD)/packages $(SUITES)
+
+# those of other distributions, made in one, for Debian's nginx
+check-rpm:
+	@tools/deps bare
+	@tools/check-packages rpm $(BUILD)/packages $(SUITES)
+
+check-apk:
+	@tools/deps bare
+	@tools/check-packages apk $(BUILD)/packages $(SUITES)
 
 check-sanitize: check-deps
 	@ASAN_OPTIONS=detect_leaks=0 \
@@ -327,8 +337,9 @@ check-n8n: deps $(BUILD)/n8n/node_modules
 
 .PHONY: check-n8n
 
-.PHONY: check check-deps check-compilers check-matrix check-packages \
-	check-poll check-sanitize check-static check-valgrind nginx
+.PHONY: check check-apk check-deps check-compilers check-matrix \
+	check-packages check-poll check-rpm check-sanitize check-static \
+	check-valgrind nginx
 
 
 # the dashboard in Chromium; SCREENSHOTS=dir leaves some there

@@ -22,6 +22,9 @@ my $spec = slurp('packaging/rpm/nginx-mod-voicebridge.spec');
 my ($rpm) = $spec =~ /^Version:\s+(\S+)$/m;
 is $rpm, $version, 'the RPM spec';
 
+my ($logged) = $spec =~ /^%changelog\n\*.* - ([0-9.]+)-\d+$/m;
+is $logged, $version, 'and its changelog';
+
 my ($alpine) = slurp('packaging/alpine/APKBUILD') =~ /^pkgver=(\S+)$/m;
 is $alpine, $version, 'the APKBUILD';
 
@@ -30,8 +33,10 @@ is system('sh', '-n', 'packaging/alpine/APKBUILD'), 0, 'which a shell can read';
 # what they install is in the tree, or made by a target of the makefile
 my $make = slurp('Makefile');
 
-ok -e, "the RPM spec's $_"
-    for map { split ' ' } $spec =~ /^%(?:doc|license) (.*)$/mg;
+for my $pattern (map { split ' ' } $spec =~ /^%(?:doc|license) (.*)$/mg) {
+    my @files = glob $pattern;
+    ok @files && -e $files[0], "the RPM spec's $pattern";
+}
 
 like $make, qr/^\Q$_\E:/m, "make $_"
     for qw( tool install build );
