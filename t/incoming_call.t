@@ -387,6 +387,11 @@ __DATA__
         voicebridge_public_url http://voice.example.com;
     }
 
+    location = /loud {
+        voicebridge_incoming_call;
+        voicebridge_public_url HTTPS://voice.example.com;
+    }
+
     location = /variable {
         voicebridge_incoming_call;
         voicebridge_public_url $http_x_url;
@@ -405,6 +410,8 @@ __DATA__
                       'wss://voice.example.com/twilio/media-stream',
                       'http://voice.example.com/twilio/call-status' ],
     );
+
+    $urls{'/loud'} = $urls{'/set'};
 
     my $ask = sub {
         my ($path, $base, %headers) = @_;
@@ -434,13 +441,17 @@ __DATA__
 
     $gives->($ask->('/variable', $set[0], 'X-Url' => "$set[0]//"),
              @set[1, 2], 'a variable');
+    $gives->($ask->('/variable', $set[0],
+                    'X-Url' => $set[0] =~ s/https/HttpS/r),
+             @set[1, 2], 'a variable, whatever its case');
 
     $gives->($ask->('/variable', base()),
              base() =~ s/^http/ws/r . '/twilio/media-stream',
              base() . '/twilio/call-status', 'an empty variable');
 
     is $ask->('/variable', $set[0], 'X-Url' => $_)->{status}, 500, $_
-        for 'voice.example.com', 'https://', 'ftp://voice.example.com';
+        for 'voice.example.com', 'https://', 'https:///', 'h',
+            'ftp://voice.example.com';
 
     log_has(qr/\[error\].*"voicebridge_public_url" is "voice\.example\.com"/);
 

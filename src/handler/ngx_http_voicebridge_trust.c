@@ -13,10 +13,14 @@
 
 static ngx_int_t ngx_http_voicebridge_base_url(ngx_http_request_t *r,
     ngx_str_t *url, ngx_uint_t *known);
+static ngx_int_t ngx_http_voicebridge_set_url(ngx_http_request_t *r,
+    ngx_str_t *url);
 static ngx_int_t ngx_http_voicebridge_own_url(ngx_http_request_t *r,
     ngx_str_t *url);
 static ngx_int_t ngx_http_voicebridge_join(ngx_http_request_t *r,
     const char *scheme, ngx_str_t *rest, ngx_str_t *url);
+static ngx_int_t ngx_http_voicebridge_verify(ngx_http_request_t *r,
+    vb_twilio_signed_t *s);
 static void ngx_http_voicebridge_forbidden(ngx_http_request_t *r,
     ngx_str_t *base);
 
@@ -45,7 +49,7 @@ ngx_http_voicebridge_stream_base(ngx_http_request_t *r, ngx_str_t *url)
     }
 
     if (!known
-        || ngx_strncasecmp(url->data, (u_char *) "http://", 7) != 0)
+        || ngx_strncmp(url->data, "http://", 7) != 0)
     {
         return NGX_OK;
     }
@@ -79,24 +83,7 @@ ngx_http_voicebridge_base_url(ngx_http_request_t *r, ngx_str_t *url,
     }
 
     if (url->len) {
-
-        if ((url->len <= 7
-             || ngx_strncasecmp(url->data, (u_char *) "http://", 7) != 0)
-            && (url->len <= 8
-                || ngx_strncasecmp(url->data, (u_char *) "https://", 8) != 0))
-        {
-            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                          "\"voicebridge_public_url\" is \"%V\", it must begin "
-                          "with \"http://\" or \"https://\" and name a host",
-                          url);
-            return NGX_ERROR;
-        }
-
-        while (url->data[url->len - 1] == '/') {
-            url->len--;
-        }
-
-        return NGX_OK;
+        return ngx_http_voicebridge_set_url(r, url);
     }
 
     if (vmcf->production && vmcf->host.len) {
@@ -106,6 +93,50 @@ ngx_http_voicebridge_base_url(ngx_http_request_t *r, ngx_str_t *url,
     *known = vmcf->production;
 
     return ngx_http_voicebridge_own_url(r, url);
+}
+
+
+/* what somebody has written down: to Twilio a scheme has small letters */
+
+static ngx_int_t
+ngx_http_voicebridge_set_url(ngx_http_request_t *r, ngx_str_t *url)
+{
+    size_t       len;
+    ngx_str_t    rest;
+    const char  *scheme;
+
+    scheme = "http://";
+
+    if (url->len > 6
+        && ngx_strncasecmp(url->data, (u_char *) "https:", 6) == 0)
+    {
+        scheme = "https://";
+    }
+
+    len = ngx_strlen(scheme);
+
+    while (url->len > len && url->data[url->len - 1] == '/') {
+        url->len--;
+    }
+
+    if (url->len <= len
+        || ngx_strncasecmp(url->data, (u_char *) scheme, len) != 0)
+    {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "\"voicebridge_public_url\" is \"%V\", it must begin "
+                      "with \"http://\" or \"https://\" and name a host",
+                      url);
+        return NGX_ERROR;
+    }
+
+    if (ngx_strncmp(url->data, scheme, len) == 0) {
+        return NGX_OK;
+    }
+
+    rest.data = url->data + len;
+    rest.len = url->len - len;
+
+    return ngx_http_voicebridge_join(r, scheme, &rest, url);
 }
 
 
@@ -262,8 +293,7 @@ ngx_int_t
 ngx_http_voicebridge_check_signature(ngx_http_request_t *r,
     vb_form_field_t *fields, size_t nfields, ngx_uint_t websocket)
 {
-    ngx_int_t                         rc, n;
-    ngx_str_t                         tokens[2];
+    ngx_int_t                         rc;
     vb_twilio_signed_t                s;
     ngx_http_voicebridge_loc_conf_t  *vlcf;
 
@@ -277,18 +307,6 @@ ngx_http_voicebridge_check_signature(ngx_http_request_t *r,
 
     if (rc != NGX_OK) {
         return rc;
-    }
-
-    n = ngx_http_voicebridge_auth_tokens(r, tokens);
-
-    if (n == 0) {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "cannot verify X-Twilio-Signature without "
-                      "\"voicebridge_twilio_auth_token\"");
-    }
-
-    if (n <= 0) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ngx_memzero(&s, sizeof(vb_twilio_signed_t));
@@ -305,7 +323,29 @@ ngx_http_voicebridge_check_signature(ngx_http_request_t *r,
     s.fields = fields;
     s.nfields = nfields;
 
-    rc = vb_twilio_signature_verify(&s,
+    return ngx_http_voicebridge_verify(r, &s);
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_verify(ngx_http_request_t *r, vb_twilio_signed_t *s)
+{
+    ngx_int_t  rc, n;
+    ngx_str_t  tokens[2];
+
+    n = ngx_http_voicebridge_auth_tokens(r, tokens);
+
+    if (n == 0) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "cannot verify X-Twilio-Signature without "
+                      "\"voicebridge_twilio_auth_token\"");
+    }
+
+    if (n <= 0) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = vb_twilio_signature_verify(s,
                  ngx_http_voicebridge_header(r,
                                       &ngx_http_voicebridge_signature_header),
                  tokens, n);
@@ -318,7 +358,7 @@ ngx_http_voicebridge_check_signature(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_voicebridge_forbidden(r, &s.base);
+    ngx_http_voicebridge_forbidden(r, &s->base);
 
     return NGX_HTTP_FORBIDDEN;
 }
