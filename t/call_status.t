@@ -117,10 +117,11 @@ __DATA__
 --- test
     is http(POST => '/anyone', form => [
                 CallSid => "CA\n2026/01/01 [notice] forged",
-                CallStatus => "fine\n2026/01/01 [notice] forged",
+                CallStatus => "fine\n2026/01/01 [notice] forged\xc2\x9b31m",
             ])->{status}, 204, 'taken';
 
     my $line = log_has(qr/Call status/);
 
     like $line, qr/Call status of -: status fine 2026/, 'as one line';
     unlike $line, qr/^2026.01.01/m, 'not as another';
+    like $line, qr/forged +31m/, 'and no terminal is told anything';

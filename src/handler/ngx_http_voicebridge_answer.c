@@ -420,6 +420,13 @@ ngx_http_voicebridge_plain_text(ngx_pool_t *pool, ngx_str_t *text, size_t max,
 
         if (*p < ' ' || *p == 0x7f) {
             *p = ' ';
+
+        } else if (*p == 0xc2 && last - p > 1 && (p[1] & 0xe0) == 0x80) {
+
+            /* U+0080 to U+009F, by which terminals are told something, too */
+
+            *p++ = ' ';
+            *p = ' ';
         }
 
         p++;
