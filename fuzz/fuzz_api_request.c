@@ -129,7 +129,7 @@ fuzz_client(vb_api_request_t *request, int override)
     fuzz_assert(vb_xml_escape(NULL, text.data, text.len) >= text.len);
 
     if (text.len
-        && request->client.conversation_config_override.len < 8192)
+        && request->client.conversation_config_override.len < 4096)
     {
         fuzz_assert(fuzz_is_utf8(&text));
         fuzz_assert(vb_agent_client_check(&text, &error) == VB_OK);
@@ -180,7 +180,7 @@ fuzz_good(const vb_str_t *body, vb_api_request_t *request)
     fuzz_assert(vb_xml_escape(NULL, variables->data, variables->len)
                 >= variables->len);
 
-    if (variables->len < 8192) {
+    if (variables->len < 4096) {
         fuzz_assert(vb_agent_variables_check(variables, &name, &error)
                     == VB_OK);
         fuzz_assert(fuzz_is_utf8(variables));

@@ -36,7 +36,7 @@ typedef struct {
 
     /*
      * A compact JSON object, its numbers as they were written, each name
-     * once; or empty.  Where 8192 bytes are not enough it is cut there and
+     * once; or empty.  Where 4096 bytes are not enough it is cut there and
      * unchecked: no TwiML that is to hold it will fit its limit.
      */
     vb_str_t         dynamic_variables;
@@ -49,7 +49,7 @@ typedef struct {
     int                   machine_detection;   /* vb_twilio_detection_t */
     vb_twilio_answered_t  answered_by;
 
-    /* what the agent is told; an override of more than 8192 bytes is cut */
+    /* what the agent is told; an override of more than 4096 bytes is cut */
     vb_agent_client_t     client;
 } vb_api_request_t;
 

@@ -10,8 +10,9 @@
 #include <vb_writer.h>
 
 
-/* bytes of all dynamic variables as JSON: twice what a call's TwiML holds */
-#define VB_API_MAX_VARIABLES  8192
+/* bytes of all dynamic variables as JSON: more than a call's TwiML holds, and
+ * so few that each name may be looked for behind all others */
+#define VB_API_MAX_VARIABLES  4096
 
 
 typedef struct {
