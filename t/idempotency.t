@@ -229,6 +229,42 @@ __DATA__
 
 
 
+=== whatever Twilio says
+--- http_config
+    voicebridge_zone voicebridge:1m;
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+
+    location = /twilio/outbound-call {
+        voicebridge_outbound_call;
+    }
+--- twilio
+    my ($n) = $request->{form}{To} =~ /(\d)$/;
+
+    return { status => 201, body => { sid => 'CA' . 'a' x 32,
+             status => "que\nued\x{eb}\x{9b}" } } if $n == 9;
+    return { status => 400, body => { code => 21211,
+             message => 'x' x $n . "\x{20ac}" x 400 } };
+--- test
+    my $first = place('key-9');
+
+    is $first->{json}{status}, "que ued\x{eb} ", 'on one line';
+    is_repeated(place('key-9'), $first, 'a call');
+
+    # cut between characters, wherever they end
+
+    for my $n (0 .. 3) {
+        $first = place("key-$n", "+1500555000$n");
+
+        is $first->{status}, 400, "refused $n";
+        like $first->{json}{detail}, qr/ x{$n}\x{20ac}+$/, 'whole characters';
+        cmp_ok length $first->{body}, '<=', 192, 'what can be kept';
+        cmp_ok length $first->{body}, '>', 188, 'and no less';
+        is_repeated(place("key-$n", "+1500555000$n"), $first, "refused $n");
+    }
+
+
+
 === while the first is under way
 --- http_config
     voicebridge_zone voicebridge:1m;

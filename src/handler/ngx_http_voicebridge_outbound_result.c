@@ -260,7 +260,7 @@ ngx_http_voicebridge_outbound_cut(ngx_str_t *detail, size_t max)
 {
     size_t  len;
 
-    for ( ;; ) {
+    while (detail->len) {
         len = sizeof("{\"detail\": \"\"}") - 1
               + vb_json_escape(NULL, detail->data, detail->len);
 
