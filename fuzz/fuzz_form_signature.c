@@ -171,12 +171,42 @@ fuzz_token(const uint8_t *data, size_t size)
 }
 
 
+static void
+fuzz_signature(vb_twilio_signed_t *request, size_t size)
+{
+    u_char    s[VB_TWILIO_SIGNATURE_LENGTH];
+    vb_str_t  signature;
+
+    fuzz_sign(s, request, size);
+
+    signature.data = s;
+    signature.len = sizeof(s);
+
+    fuzz_assert(vb_twilio_signature_verify(request, &signature, tokens, 2)
+                == VB_OK);
+    fuzz_assert(vb_twilio_signature_verify(request, &signature, tokens, 1)
+                == VB_DECLINED);
+
+    /* the last character but one: the last is = always */
+
+    s[size % (sizeof(s) - 1)] ^= 1;
+
+    fuzz_assert(vb_twilio_signature_verify(request, &signature, tokens, 2)
+                == VB_DECLINED);
+
+    /* hosts, ports and hashes that make no sense */
+
+    request->body = &signature;
+    request->base = request->target;
+    (void) vb_twilio_signature_verify(request, &signature, tokens, 2);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    u_char             *copy, *line, *form, s[VB_TWILIO_SIGNATURE_LENGTH];
+    u_char             *copy, *line, *form;
     ssize_t             n;
-    vb_str_t            signature;
     vb_form_field_t     fields[VB_FORM_MAX_FIELDS];
     vb_twilio_signed_t  request;
 
@@ -212,28 +242,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
 
-    fuzz_sign(s, &request, size);
-
-    signature.data = s;
-    signature.len = sizeof(s);
-
-    fuzz_assert(vb_twilio_signature_verify(&request, &signature, tokens, 2)
-                == VB_OK);
-    fuzz_assert(vb_twilio_signature_verify(&request, &signature, tokens, 1)
-                == VB_DECLINED);
-
-    /* the last character but one: the last is = always */
-
-    s[size % (sizeof(s) - 1)] ^= 1;
-
-    fuzz_assert(vb_twilio_signature_verify(&request, &signature, tokens, 2)
-                == VB_DECLINED);
-
-    /* hosts, ports and hashes that make no sense */
-
-    request.body = &signature;
-    request.base = request.target;
-    (void) vb_twilio_signature_verify(&request, &signature, tokens, 2);
+    fuzz_signature(&request, size);
 
     free(copy);
 

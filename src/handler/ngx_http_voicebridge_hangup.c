@@ -120,7 +120,9 @@ ngx_http_voicebridge_hangup_query(ngx_http_request_t *r, ngx_str_t *sid,
         return NGX_ERROR;
     }
 
-    ngx_memcpy(args, r->args.data, r->args.len);
+    if (r->args.len) {
+        ngx_memcpy(args, r->args.data, r->args.len);
+    }
 
     n = vb_form_parse(fields, NGX_HTTP_VOICEBRIDGE_HANGUP_FIELDS, args,
                       r->args.len);

@@ -12,6 +12,9 @@
 static void ngx_http_voicebridge_incoming_call_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_voicebridge_incoming_call(ngx_http_request_t *r,
     vb_form_field_t *fields, ngx_uint_t n);
+static ngx_int_t ngx_http_voicebridge_incoming_twiml(ngx_http_request_t *r,
+    ngx_http_voicebridge_ctx_t *ctx, vb_agent_looked_up_t *found,
+    ngx_str_t *twiml);
 static ngx_int_t ngx_http_voicebridge_incoming_log(ngx_http_request_t *r,
     ngx_http_voicebridge_ctx_t *ctx);
 
@@ -71,15 +74,43 @@ ngx_http_voicebridge_incoming_answer(ngx_http_request_t *r,
     vb_agent_looked_up_t *found)
 {
     ngx_int_t                    rc;
-    ngx_str_t                    twiml, variables, agent_id;
+    ngx_str_t                    twiml, agent_id;
     ngx_http_voicebridge_ctx_t  *ctx;
 
     static ngx_str_t  type = ngx_string("text/xml");
 
     ctx = ngx_http_voicebridge_ctx(r);
 
-    ngx_str_null(&variables);
     agent_id = ctx->agent_id;
+
+    rc = ngx_http_voicebridge_incoming_twiml(r, ctx, found, &twiml);
+
+    if (rc == NGX_DECLINED && found) {
+        ctx->agent_id = agent_id;
+        return NGX_DECLINED;
+    }
+
+    if (rc != NGX_OK || ngx_http_voicebridge_incoming_log(r, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_voicebridge_placed(r, ctx, NGX_HTTP_VOICEBRIDGE_STEP_INCOMING,
+                                NULL);
+
+    return ngx_http_voicebridge_send(r, NGX_HTTP_OK, &type, &twiml);
+}
+
+
+/* NGX_DECLINED: it does not fit */
+
+static ngx_int_t
+ngx_http_voicebridge_incoming_twiml(ngx_http_request_t *r,
+    ngx_http_voicebridge_ctx_t *ctx, vb_agent_looked_up_t *found,
+    ngx_str_t *twiml)
+{
+    ngx_str_t  variables;
+
+    ngx_str_null(&variables);
 
     if (found) {
         variables = found->dynamic_variables;
@@ -89,7 +120,7 @@ ngx_http_voicebridge_incoming_answer(ngx_http_request_t *r,
             ctx->agent_id.data = ngx_pstrdup(r->pool, &found->agent_id);
 
             if (ctx->agent_id.data == NULL) {
-                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+                return NGX_ERROR;
             }
         }
     }
@@ -98,35 +129,17 @@ ngx_http_voicebridge_incoming_answer(ngx_http_request_t *r,
                                          &ctx->client_data)
         != NGX_OK)
     {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
 
     if (ctx->session_id.len == 0
         && ngx_http_voicebridge_session_id(r, &ctx->session_id) != NGX_OK)
     {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_ERROR;
     }
 
-    rc = ngx_http_voicebridge_twiml(r, ctx, &variables, VB_TWIML_MAX_WEBHOOK,
-                                    &twiml);
-
-    if (rc == NGX_DECLINED && found) {
-        ctx->agent_id = agent_id;
-        return NGX_DECLINED;
-    }
-
-    if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (ngx_http_voicebridge_incoming_log(r, ctx) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_http_voicebridge_placed(r, ctx, NGX_HTTP_VOICEBRIDGE_STEP_INCOMING,
-                                NULL);
-
-    return ngx_http_voicebridge_send(r, NGX_HTTP_OK, &type, &twiml);
+    return ngx_http_voicebridge_twiml(r, ctx, &variables, VB_TWIML_MAX_WEBHOOK,
+                                      twiml);
 }
 
 

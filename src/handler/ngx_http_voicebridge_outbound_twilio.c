@@ -45,6 +45,8 @@ static void ngx_http_voicebridge_outbound_log(ngx_log_t *log,
 static ngx_int_t ngx_http_voicebridge_outbound_send(ngx_http_request_t *r,
     ngx_http_voicebridge_fetch_t *f, ngx_http_voicebridge_result_t *result,
     ngx_str_t *body);
+static ngx_int_t ngx_http_voicebridge_outbound_retry(ngx_http_request_t *r,
+    ngx_http_voicebridge_fetch_t *f);
 static ngx_int_t ngx_http_voicebridge_outbound_copy(ngx_pool_t *pool,
     ngx_str_t *dst, ngx_str_t *src);
 
@@ -324,7 +326,7 @@ ngx_http_voicebridge_outbound_send(ngx_http_request_t *r,
     ngx_str_t *body)
 {
     u_char                      *p;
-    ngx_str_t                    retry_after, answer;
+    ngx_str_t                    answer;
     ngx_http_voicebridge_ctx_t  *ctx;
 
     static ngx_str_t  type = ngx_string("application/json");
@@ -360,28 +362,35 @@ ngx_http_voicebridge_outbound_send(ngx_http_request_t *r,
         ctx->status.len = ngx_sprintf(p, "%ui", f->status) - p;
     }
 
-    if (result->status == NGX_HTTP_TOO_MANY_REQUESTS) {
-
-        /* Twilio says so at times; a second is the pace of its call queue */
-
-        ngx_str_set(&retry_after, "1");
-
-        if (f->retry_after.len
-            && ngx_http_voicebridge_outbound_copy(r->pool, &retry_after,
-                                                  &f->retry_after)
-               != NGX_OK)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        if (ngx_http_voicebridge_add_header(r, "Retry-After", &retry_after)
-            != NGX_OK)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
+    if (result->status == NGX_HTTP_TOO_MANY_REQUESTS
+        && ngx_http_voicebridge_outbound_retry(r, f) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_http_voicebridge_send(r, result->status, &type, &answer);
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_outbound_retry(ngx_http_request_t *r,
+    ngx_http_voicebridge_fetch_t *f)
+{
+    ngx_str_t  retry_after;
+
+    /* Twilio says so at times; a second is the pace of its call queue */
+
+    ngx_str_set(&retry_after, "1");
+
+    if (f->retry_after.len
+        && ngx_http_voicebridge_outbound_copy(r->pool, &retry_after,
+                                              &f->retry_after)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_voicebridge_add_header(r, "Retry-After", &retry_after);
 }
 
 
