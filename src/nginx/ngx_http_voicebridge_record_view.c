@@ -14,6 +14,8 @@ typedef struct {
 
 static ngx_array_t *ngx_http_voicebridge_record_live(ngx_shm_zone_t *zone,
     ngx_pool_t *pool, ngx_http_voicebridge_query_t *query);
+static void ngx_http_voicebridge_record_find_live(ngx_shm_zone_t *zone,
+    ngx_array_t *found, ngx_http_voicebridge_query_t *query);
 static ngx_array_t *ngx_http_voicebridge_record_recent(ngx_shm_zone_t *zone,
     ngx_pool_t *pool, ngx_http_voicebridge_query_t *query);
 static ngx_uint_t ngx_http_voicebridge_record_wanted(
@@ -45,32 +47,15 @@ ngx_http_voicebridge_record_live(ngx_shm_zone_t *zone, ngx_pool_t *pool,
     ngx_http_voicebridge_known_t    *known;
     ngx_http_voicebridge_records_t  *records;
 
-    records = ngx_http_voicebridge_zone_records(zone);
-
-    n = ngx_http_voicebridge_stats_owned(zone);
-
-    if (ngx_array_init(&found, pool, ngx_max(n, 1),
+    if (ngx_array_init(&found, pool,
+                       ngx_max(ngx_http_voicebridge_stats_owned(zone), 1),
                        sizeof(ngx_http_voicebridge_found_t))
         != NGX_OK)
     {
         return NULL;
     }
 
-    ngx_http_voicebridge_zone_lock(zone);
-
-    for (i = 0; i < records->nlive && found.nelts < n; i++) {
-
-        if (records->owner[i]
-            && ngx_http_voicebridge_record_wanted(&records->live[i], query))
-        {
-            f = ngx_array_push(&found);
-
-            f->serial = records->live[i].serial;
-            f->place = i;
-        }
-    }
-
-    ngx_http_voicebridge_zone_unlock(zone);
+    ngx_http_voicebridge_record_find_live(zone, &found, query);
 
     ngx_qsort(found.elts, found.nelts, sizeof(ngx_http_voicebridge_found_t),
               ngx_http_voicebridge_record_newer);
@@ -83,11 +68,13 @@ ngx_http_voicebridge_record_live(ngx_shm_zone_t *zone, ngx_pool_t *pool,
         return NULL;
     }
 
+    records = ngx_http_voicebridge_zone_records(zone);
     f = found.elts;
 
     ngx_http_voicebridge_zone_lock(zone);
 
     for (i = 0; i < n; i++) {
+        ngx_http_voicebridge_zone_breathe(zone, i);
 
         known = &records->live[f[i].place];
 
@@ -99,6 +86,37 @@ ngx_http_voicebridge_record_live(ngx_shm_zone_t *zone, ngx_pool_t *pool,
     ngx_http_voicebridge_zone_unlock(zone);
 
     return copies;
+}
+
+
+/* fills found, which does not grow */
+
+static void
+ngx_http_voicebridge_record_find_live(ngx_shm_zone_t *zone,
+    ngx_array_t *found, ngx_http_voicebridge_query_t *query)
+{
+    ngx_uint_t                       i;
+    ngx_http_voicebridge_found_t    *f;
+    ngx_http_voicebridge_records_t  *records;
+
+    records = ngx_http_voicebridge_zone_records(zone);
+
+    ngx_http_voicebridge_zone_lock(zone);
+
+    for (i = 0; i < records->nlive && found->nelts < found->nalloc; i++) {
+        ngx_http_voicebridge_zone_breathe(zone, i);
+
+        if (records->owner[i]
+            && ngx_http_voicebridge_record_wanted(&records->live[i], query))
+        {
+            f = ngx_array_push(found);
+
+            f->serial = records->live[i].serial;
+            f->place = i;
+        }
+    }
+
+    ngx_http_voicebridge_zone_unlock(zone);
 }
 
 
