@@ -44,6 +44,8 @@ static const char *ngx_http_voicebridge_filter_since(ngx_str_t *value,
     ngx_http_voicebridge_query_t *query);
 static ngx_int_t ngx_http_voicebridge_filter_time(ngx_str_t *value,
     uint64_t *ms);
+static int64_t ngx_http_voicebridge_filter_days(int64_t year, int64_t month,
+    int64_t day);
 static ngx_uint_t ngx_http_voicebridge_filter_word(ngx_str_t *value,
     const char **words);
 
@@ -348,7 +350,7 @@ static ngx_int_t
 ngx_http_voicebridge_filter_time(ngx_str_t *value, uint64_t *ms)
 {
     size_t      i;
-    int64_t     year, month, day, days;
+    int64_t     days;
     ngx_int_t   n[6];
 
     static const struct {
@@ -392,23 +394,28 @@ ngx_http_voicebridge_filter_time(ngx_str_t *value, uint64_t *ms)
         }
     }
 
-    /* as in ngx_gmtime(): the year begins with March; days since 1970 */
+    days = ngx_http_voicebridge_filter_days(n[0], n[1], n[2]);
 
-    year = n[0];
-    month = n[1] - 2;
-    day = n[2];
+    *ms = (uint64_t) (((days * 24 + n[3]) * 60 + n[4]) * 60 + n[5]) * 1000;
+
+    return NGX_OK;
+}
+
+
+/* days since 1970; as in ngx_gmtime(), the year begins with March */
+
+static int64_t
+ngx_http_voicebridge_filter_days(int64_t year, int64_t month, int64_t day)
+{
+    month -= 2;
 
     if (month <= 0) {
         month += 12;
         year -= 1;
     }
 
-    days = 365 * year + year / 4 - year / 100 + year / 400
+    return 365 * year + year / 4 - year / 100 + year / 400
            + 367 * month / 12 - 30 + day - 1 - 719527 + 31 + 28;
-
-    *ms = (uint64_t) (((days * 24 + n[3]) * 60 + n[4]) * 60 + n[5]) * 1000;
-
-    return NGX_OK;
 }
 
 

@@ -19,6 +19,7 @@
 #include <vb_writer.h>
 
 
+static ngx_int_t ngx_http_voicebridge_dashboard_since(ngx_http_request_t *r);
 static void ngx_http_voicebridge_dashboard_call(vb_writer_t *w,
     ngx_http_voicebridge_talk_place_t *place, uint64_t since);
 
@@ -31,7 +32,7 @@ ngx_http_voicebridge_dashboard_talk(ngx_http_request_t *r,
     u_char                             buf[64 + NGX_INT64_LEN];
     uint64_t                           seq;
     ngx_int_t                          since;
-    ngx_str_t                          arg, body, detail;
+    ngx_str_t                          body, detail;
     ngx_uint_t                         i, n;
     ngx_array_t                       *places;
     vb_writer_t                        w;
@@ -39,16 +40,12 @@ ngx_http_voicebridge_dashboard_talk(ngx_http_request_t *r,
 
     static ngx_str_t  type = ngx_string("application/json");
 
-    since = 0;
+    since = ngx_http_voicebridge_dashboard_since(r);
 
-    if (ngx_http_arg(r, (u_char *) "since", 5, &arg) == NGX_OK) {
-        since = ngx_atoi(arg.data, arg.len);
-
-        if (since == NGX_ERROR) {
-            ngx_str_set(&detail, "since must be a number");
-            return ngx_http_voicebridge_send_detail(r, NGX_HTTP_BAD_REQUEST,
-                                                    &detail);
-        }
+    if (since == NGX_ERROR) {
+        ngx_str_set(&detail, "since must be a number");
+        return ngx_http_voicebridge_send_detail(r, NGX_HTTP_BAD_REQUEST,
+                                                &detail);
     }
 
     places = ngx_http_voicebridge_talk_places(zone, r->pool, since, &seq);
@@ -86,6 +83,18 @@ ngx_http_voicebridge_dashboard_talk(ngx_http_request_t *r,
     }
 
     return ngx_http_voicebridge_send(r, NGX_HTTP_OK, &type, &body);
+}
+
+
+/* the seq of an answer before, 0 where none is told of, or NGX_ERROR */
+
+static ngx_int_t
+ngx_http_voicebridge_dashboard_since(ngx_http_request_t *r)
+{
+    ngx_str_t  arg;
+
+    return ngx_http_arg(r, (u_char *) "since", 5, &arg) == NGX_OK
+           ? ngx_atoi(arg.data, arg.len) : 0;
 }
 
 
