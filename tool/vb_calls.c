@@ -6,6 +6,7 @@
 
 
 #include <vb_calls.h>
+#include <vb_twilio_call.h>
 
 #include <stdlib.h>
 #include <yajl/yajl_parse.h>
@@ -173,6 +174,8 @@ vb_calls_string(void *ctx, const u_char *data, size_t len)
     } else if (strcmp(c->key, "error") == 0) {
         vb_calls_copy(c->progress.error, sizeof(c->progress.error), data,
                       len);
+        vb_mask_numbers((u_char *) c->progress.error,
+                        strlen(c->progress.error));
     }
 
     return 1;

@@ -7,6 +7,7 @@
 
 #include <vb_place.h>
 #include <vb_json.h>
+#include <vb_twilio_call.h>
 
 
 #define VB_PLACE_SID                                                          \
@@ -99,6 +100,7 @@ vb_place_read(const vb_http_answer_t *a, vb_placed_t *placed)
         vb_place_text(placed->session_id, sizeof(placed->session_id),
                       &values[1]);
         vb_place_text(placed->detail, sizeof(placed->detail), &values[2]);
+        vb_mask_numbers((u_char *) placed->detail, strlen(placed->detail));
 
         placed->own = (placed->detail[0] != '\0');
     }

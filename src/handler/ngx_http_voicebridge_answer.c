@@ -12,21 +12,11 @@
 #include <openssl/rand.h>
 
 
-/* so many digits may be a phone number */
-#define NGX_HTTP_VOICEBRIDGE_NUMBER_DIGITS  7
-
-#define ngx_http_voicebridge_word_char(c)                                     \
-    (((c) >= '0' && (c) <= '9')                                               \
-     || ((c) >= 'A' && (c) <= 'Z') || ((c) >= 'a' && (c) <= 'z')              \
-     || (c) == '-')
-
-
 static ngx_int_t ngx_http_voicebridge_token(ngx_http_request_t *r,
     ngx_http_voicebridge_ctx_t *ctx, ngx_str_t *dynamic_variables,
     ngx_str_t *token);
 static ngx_int_t ngx_http_voicebridge_urls(ngx_http_request_t *r,
     vb_twiml_stream_t *stream);
-static u_char *ngx_http_voicebridge_mask_word(u_char *p, u_char *last);
 
 
 
@@ -409,14 +399,9 @@ ngx_http_voicebridge_plain_text(ngx_pool_t *pool, ngx_str_t *text, size_t max,
     plain->data = p;
     plain->len = len;
 
-    last = p + len;
+    vb_mask_numbers(p, len);
 
-    while (p < last) {
-
-        if (ngx_http_voicebridge_word_char(*p)) {
-            p = ngx_http_voicebridge_mask_word(p, last);
-            continue;
-        }
+    for (last = p + len; p < last; p++) {
 
         if (*p < ' ' || *p == 0x7f) {
             *p = ' ';
@@ -428,36 +413,7 @@ ngx_http_voicebridge_plain_text(ngx_pool_t *pool, ngx_str_t *text, size_t max,
             *p++ = ' ';
             *p = ' ';
         }
-
-        p++;
     }
 
     return NGX_OK;
-}
-
-
-/*
- * Masks a word of digits only, but for the last four: not those of a SID or
- * a UUID, by which one looks for a call.  Returns the word's end.
- */
-
-static u_char *
-ngx_http_voicebridge_mask_word(u_char *p, u_char *last)
-{
-    u_char      *start;
-    ngx_uint_t   digits;
-
-    digits = 1;
-
-    for (start = p; p < last && ngx_http_voicebridge_word_char(*p); p++) {
-        if (*p < '0' || *p > '9') {
-            digits = 0;
-        }
-    }
-
-    if (digits && p - start >= NGX_HTTP_VOICEBRIDGE_NUMBER_DIGITS) {
-        ngx_memset(start, '*', p - start - 4);
-    }
-
-    return p;
 }

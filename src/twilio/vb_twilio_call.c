@@ -16,6 +16,9 @@
 /* of SendDigits */
 #define VB_TWILIO_MAX_DIGITS  32
 
+/* so many digits may be a phone number */
+#define VB_MASK_DIGITS        7
+
 #define vb_twilio_is_digit(c)  ((c) >= '0' && (c) <= '9')
 
 
@@ -27,6 +30,7 @@ static void vb_twilio_call_field(vb_writer_t *w, const vb_str_t *value);
 static u_char *vb_twilio_answer_text(vb_str_t *dst, u_char *p, size_t size,
     const vb_json_value_t *value);
 static int vb_mask_is_number(const vb_str_t *s);
+static int vb_mask_is_word(u_char c);
 
 
 size_t
@@ -345,4 +349,32 @@ vb_mask_is_number(const vb_str_t *s)
     }
 
     return 1;
+}
+
+
+void
+vb_mask_numbers(u_char *data, size_t len)
+{
+    int     digits;
+    size_t  i, start;
+
+    for (i = 0; i < len; i++) {
+        digits = 1;
+
+        for (start = i; i < len && vb_mask_is_word(data[i]); i++) {
+            digits &= vb_twilio_is_digit(data[i]);
+        }
+
+        if (digits && i - start >= VB_MASK_DIGITS) {
+            memset(data + start, '*', i - start - 4);
+        }
+    }
+}
+
+
+static int
+vb_mask_is_word(u_char c)
+{
+    return vb_twilio_is_digit(c) || (c >= 'A' && c <= 'Z')
+           || (c >= 'a' && c <= 'z') || c == '-';
 }

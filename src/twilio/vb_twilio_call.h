@@ -107,5 +107,12 @@ int vb_e164(const vb_str_t *s);
  */
 size_t vb_mask_number(u_char *dst, const vb_str_t *s);
 
+/*
+ * Masks in place what looks like a phone number in somebody else's words: of
+ * a word of digits only, seven at least, all but the last four become *.  Not
+ * those of a SID or a UUID, by which one looks for a call.
+ */
+void vb_mask_numbers(u_char *data, size_t len);
+
 
 #endif /* _VB_TWILIO_CALL_H_INCLUDED_ */

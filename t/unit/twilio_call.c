@@ -282,6 +282,41 @@ test_numbers(void)
 }
 
 
+static const struct {
+    const char  *words;
+    const char  *masked;
+} words[] = {
+    { "", "" },
+    { "1234567", "***4567" },
+    { "123456", "123456" },
+    { "The number +15005550009 is not valid.",
+      "The number +*******0009 is not valid." },
+    { "+15005550006+15005550009", "+*******0006+*******0009" },
+    { "CA01234567890123456789012345678901 of a15005550009",
+      "CA01234567890123456789012345678901 of a15005550009" },
+    { "01234567-0123-4567", "01234567-0123-4567" },
+    { "\xc3\xab" "15005550009\n", "\xc3\xab" "*******0009\n" }
+};
+
+
+static void
+test_words(void)
+{
+    size_t    i;
+    vb_str_t  s;
+
+    for (i = 0; i < NELTS(words); i++) {
+        s = copy(words[i].words, strlen(words[i].words));
+
+        vb_mask_numbers(s.data, s.len);
+        is_mem(s.data, s.len, words[i].masked, strlen(words[i].masked),
+               "masked: %s", words[i].masked);
+
+        free(s.data);
+    }
+}
+
+
 static void
 test_sids(void)
 {
@@ -321,6 +356,7 @@ main(void)
     test_answer();
     test_long_answer();
     test_numbers();
+    test_words();
     test_sids();
 
     return done_testing();
