@@ -153,7 +153,7 @@ __DATA__
     my @get = grep { $_->{method} && $_->{method} eq 'GET' }
                    twilio()->events;
 
-    is $get[0]{path}, "/2010-04-01/Accounts/$ENV{TEST_NGINX_ACCOUNT_SID}"
+    is $get[-1]{path}, "/2010-04-01/Accounts/$ENV{TEST_NGINX_ACCOUNT_SID}"
                       . "/Calls/$main::sid.json", 'who was asked';
 
 

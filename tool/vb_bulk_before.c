@@ -35,7 +35,7 @@ static void vb_bulk_dry_report(vb_bulk_options_t *o, vb_bulk_dry_t *dry);
 static void vb_bulk_test_body(vb_bulk_options_t *o, vb_dialer_conf_t *conf,
     vb_text_t *body);
 static vb_outcome_t vb_bulk_test_follow(vb_dialer_conf_t *conf,
-    vb_bulk_test_t *test);
+    vb_follow_t *follow, vb_bulk_test_t *test);
 static void vb_bulk_test_placed(void *data, const vb_http_answer_t *a);
 static void vb_bulk_test_progress(void *ctx, vb_followed_t *call,
     const vb_progress_of_call_t *progress);
@@ -213,6 +213,7 @@ vb_bulk_test_call(vb_bulk_options_t *o, vb_dialer_conf_t *conf, uint64_t rows)
 {
     char             key[80];
     vb_text_t        body;
+    vb_follow_t     *follow;
     vb_bulk_test_t   test;
 
     memset(&body, 0, sizeof(vb_text_t));
@@ -221,6 +222,14 @@ vb_bulk_test_call(vb_bulk_options_t *o, vb_dialer_conf_t *conf, uint64_t rows)
     if (!vb_is_e164((u_char *) o->test_call, strlen(o->test_call))) {
         vb_die(VB_EXIT_USAGE, "--test-call wants a number in E.164 form such "
                "as +14155550123, not \"%s\"", o->test_call);
+    }
+
+    follow = vb_follow_create(conf->http, conf->settings, &conf->follow,
+                              vb_bulk_test_progress, &test);
+
+    if (vb_follow_check(follow) != VB_OK) {
+        vb_error("calls cannot be followed: %s", vb_follow_error(follow));
+        return VB_EXIT_SERVER;
     }
 
     vb_bulk_test_body(o, conf, &body);
@@ -244,7 +253,7 @@ vb_bulk_test_call(vb_bulk_options_t *o, vb_dialer_conf_t *conf, uint64_t rows)
     }
 
     if (conf->follow.how != VB_FOLLOW_NONE
-        && vb_bulk_test_follow(conf, &test) != VB_OUTCOME_COMPLETED)
+        && vb_bulk_test_follow(conf, follow, &test) != VB_OUTCOME_COMPLETED)
     {
         return VB_EXIT_FAILED;
     }
@@ -287,14 +296,11 @@ vb_bulk_test_body(vb_bulk_options_t *o, vb_dialer_conf_t *conf,
 
 
 static vb_outcome_t
-vb_bulk_test_follow(vb_dialer_conf_t *conf, vb_bulk_test_t *test)
+vb_bulk_test_follow(vb_dialer_conf_t *conf, vb_follow_t *follow,
+    vb_bulk_test_t *test)
 {
-    int            said;
-    vb_follow_t   *follow;
-    vb_outcome_t   outcome;
-
-    follow = vb_follow_create(conf->http, conf->settings, &conf->follow,
-                              vb_bulk_test_progress, test);
+    int           said;
+    vb_outcome_t  outcome;
 
     memcpy(test->followed.call_sid, test->placed.call_sid,
            sizeof(test->followed.call_sid));

@@ -40,7 +40,8 @@ typedef struct {
 static void vb_call_configure(vb_call_options_t *o, vb_follow_conf_t *follow);
 static void vb_call_request(vb_call_options_t *o, vb_text_t *body);
 static void vb_call_placed(void *data, const vb_http_answer_t *a);
-static void vb_call_follow(vb_call_t *call, vb_http_t *http);
+static vb_follow_t *vb_call_follower(vb_call_t *call, vb_http_t *http);
+static void vb_call_follow(vb_call_t *call, vb_follow_t *f, vb_http_t *http);
 static void vb_call_progress(void *ctx, vb_followed_t *followed,
     const vb_progress_of_call_t *progress);
 static int vb_call_report(vb_call_t *call);
@@ -136,6 +137,7 @@ vb_call_main(int argc, char **argv)
     vb_call_t           call;
     vb_http_t          *http;
     const char         *arguments[1];
+    vb_follow_t        *follow;
     vb_call_options_t   o = { .settings = VB_SETTINGS_INIT, .poll = 500,
                               .answer_timeout = 120000 };
 
@@ -153,6 +155,7 @@ vb_call_main(int argc, char **argv)
     call.started = vb_now();
 
     http = vb_http_create(o.settings.cacert, o.settings.insecure);
+    follow = vb_call_follower(&call, http);
 
     vb_place_send(http, &o.settings, (char *) body.data, o.key,
                   vb_call_placed, &call);
@@ -173,7 +176,7 @@ vb_call_main(int argc, char **argv)
     }
 
     if (!o.no_wait) {
-        vb_call_follow(&call, http);
+        vb_call_follow(&call, follow, http);
     }
 
     vb_http_destroy(http);
@@ -266,18 +269,32 @@ vb_call_placed(void *data, const vb_http_answer_t *a)
 }
 
 
-static void
-vb_call_follow(vb_call_t *call, vb_http_t *http)
+/* Twilio's key is tried before there is a call that nobody could follow */
+
+static vb_follow_t *
+vb_call_follower(vb_call_t *call, vb_http_t *http)
 {
-    int64_t             wait;
-    vb_follow_t        *f;
-    const char         *error, *told;
-    vb_call_options_t  *o;
+    vb_follow_t  *f;
 
-    o = call->options;
+    f = vb_follow_create(http, &call->options->settings, &call->follow,
+                         vb_call_progress, call);
 
-    f = vb_follow_create(http, &o->settings, &call->follow, vb_call_progress,
-                         call);
+    if (call->follow.how == VB_FOLLOW_TWILIO && !call->options->no_wait
+        && vb_follow_check(f) != VB_OK)
+    {
+        vb_die(VB_EXIT_SERVER, "the call could not be followed: %s",
+               vb_follow_error(f));
+    }
+
+    return f;
+}
+
+
+static void
+vb_call_follow(vb_call_t *call, vb_follow_t *f, vb_http_t *http)
+{
+    int64_t      wait;
+    const char  *error, *told;
 
     memcpy(call->followed.call_sid, call->placed.call_sid,
            sizeof(call->followed.call_sid));
@@ -292,13 +309,14 @@ vb_call_follow(vb_call_t *call, vb_http_t *http)
         error = vb_follow_error(f);
 
         if (error && told == NULL) {
-            vb_error("the call goes on, but cannot be followed: %s", error);
+            vb_error("the call goes on, but cannot be followed%s: %s",
+                     vb_follow_is_lost(f) ? "" : " at the moment", error);
             told = error;
         }
 
         /* a list of calls that is not there will not come */
 
-        if (error && strstr(error, "answers 4")) {
+        if (vb_follow_is_lost(f)) {
             call->progress.outcome = VB_OUTCOME_UNKNOWN;
             snprintf(call->progress.reason, sizeof(call->progress.reason),
                      "not followed");

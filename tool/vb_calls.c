@@ -6,6 +6,7 @@
 
 
 #include <vb_calls.h>
+#include <vb_json.h>
 #include <vb_twilio_call.h>
 
 #include <stdlib.h>
@@ -256,4 +257,48 @@ vb_calls_state(const char *name)
     }
 
     return "there";
+}
+
+
+int
+vb_calls_read_one(const vb_str_t *body, vb_progress_of_call_t *progress)
+{
+    size_t           n, offset;
+    int64_t          seconds;
+    const char      *error;
+    vb_json_value_t  values[2];
+
+    static const vb_json_field_t  fields[] = {
+        { VB_JSON_ROOT, vb_str("status") },
+        { VB_JSON_ROOT, vb_str("duration") }
+    };
+
+    if (vb_json_select(body, fields, 2, values, &error, &offset) != VB_OK
+        || values[0].type != VB_JSON_STRING)
+    {
+        return VB_ERROR;
+    }
+
+    n = vb_json_print((u_char *) progress->reason,
+                      sizeof(progress->reason) - 1, &values[0].text);
+    progress->reason[n] = '\0';
+
+    progress->outcome = vb_outcome_of((u_char *) progress->reason, n);
+    progress->state = progress->reason;
+
+    /* a status that Twilio has not had so far */
+
+    if (progress->outcome == VB_OUTCOME_BROKEN) {
+        progress->outcome = VB_OUTCOME_NONE;
+    }
+
+    progress->duration = -1;
+
+    if (vb_json_integer(&values[1], &seconds) == VB_OK
+        && seconds >= 0 && seconds < VB_OUTCOME_MAX_DURATION)
+    {
+        progress->duration = seconds * 1000;
+    }
+
+    return VB_OK;
 }

@@ -44,9 +44,11 @@ vb_dialer_run(vb_dialer_t *d, const char **why)
         break;
 
     case VB_DECLINED:
-        vb_dialer_stop(d, VB_EXIT_SERVER, "calls cannot be followed: %s; "
-                       "--follow twilio or --follow none can do without",
-                       vb_follow_error(d->follow));
+        vb_dialer_stop(d, VB_EXIT_SERVER, "calls cannot be followed: %s%s",
+                       vb_follow_error(d->follow),
+                       d->conf.follow.how == VB_FOLLOW_CALLS
+                       ? "; --follow twilio or --follow none can do without"
+                       : "");
         break;
 
     default:

@@ -7,13 +7,18 @@
 
 #include <vb_follow.h>
 #include <vb_calls.h>
-#include <vb_json.h>
 
 #include <stdlib.h>
 
 
 /* questions to Twilio at a time */
 #define VB_FOLLOW_MAX_ASKED  16
+
+/* ms, the longest that nobody is asked since that would be too often */
+#define VB_FOLLOW_MAX_PAUSE  60000
+
+/* there is no such call: Twilio says so to who may ask for calls only */
+#define VB_FOLLOW_NO_CALL    "CA00000000000000000000000000000000"
 
 
 struct vb_follow_s {
@@ -28,9 +33,11 @@ struct vb_follow_s {
 
     size_t                   asked;    /* questions without an answer yet */
     int64_t                  due;      /* of the next one to the server */
+    int64_t                  hold;     /* nobody is asked before */
+    int64_t                  pause;    /* ms, of the last hold */
+    long                     status;   /* of the last bad answer */
     unsigned                 checked:1;
     unsigned                 good:1;
-    unsigned                 reached:1;
     char                     error[320];
 };
 
@@ -40,16 +47,18 @@ static void vb_follow_server_answer(void *data, const vb_http_answer_t *a);
 static void vb_follow_server_call(void *data, const char *call_sid,
     const vb_progress_of_call_t *progress);
 static void vb_follow_missing(vb_follow_t *f);
-static void vb_follow_ask_twilio(vb_follow_t *f, vb_followed_t *call);
+static void vb_follow_overdue(vb_follow_t *f);
+static void vb_follow_ask_twilio(vb_follow_t *f, const char *call_sid,
+    vb_http_done_pt done, void *data);
 static void vb_follow_twilio_answer(void *data, const vb_http_answer_t *a);
-static int vb_follow_twilio_read(const vb_str_t *body,
-    vb_progress_of_call_t *progress);
+static void vb_follow_twilio_checked(void *data, const vb_http_answer_t *a);
 static void vb_follow_tell(vb_follow_t *f, vb_followed_t *call,
     const vb_progress_of_call_t *progress);
 static void vb_follow_end(vb_follow_t *f, vb_followed_t *call,
     vb_outcome_t outcome, const char *reason);
 static void vb_follow_bad(vb_follow_t *f, const vb_http_answer_t *a);
 static const char *vb_follow_remedy(long status);
+static void vb_follow_pause(vb_follow_t *f, const vb_http_answer_t *a);
 
 
 void
@@ -137,6 +146,10 @@ vb_follow_run(vb_follow_t *f)
         return wait;
     }
 
+    if (f->hold > now) {
+        return f->hold - now;
+    }
+
     if (f->conf.how == VB_FOLLOW_CALLS) {
 
         if (f->asked) {
@@ -167,7 +180,9 @@ vb_follow_run(vb_follow_t *f)
             wait = vb_min(wait, call->due - now);
 
         } else if (f->asked < VB_FOLLOW_MAX_ASKED) {
-            vb_follow_ask_twilio(f, call);
+            call->asked = 1;
+            vb_follow_ask_twilio(f, call->call_sid, vb_follow_twilio_answer,
+                                 call);
         }
     }
 
@@ -183,20 +198,38 @@ vb_follow_error(const vb_follow_t *f)
 
 
 int
+vb_follow_is_lost(const vb_follow_t *f)
+{
+    return f->error[0] && f->status >= 400 && f->status < 500
+           && f->status != 408 && f->status != 429;
+}
+
+
+int
 vb_follow_check(vb_follow_t *f)
 {
-    if (f->conf.how != VB_FOLLOW_CALLS) {
+    f->checked = 0;
+
+    switch (f->conf.how) {
+
+    case VB_FOLLOW_CALLS:
+        vb_follow_ask_server(f);
+        break;
+
+    case VB_FOLLOW_TWILIO:
+        vb_follow_ask_twilio(f, VB_FOLLOW_NO_CALL, vb_follow_twilio_checked,
+                             f);
+        break;
+
+    default: /* VB_FOLLOW_NONE */
         return VB_OK;
     }
-
-    f->checked = 0;
-    vb_follow_ask_server(f);
 
     while (!f->checked) {
         vb_http_run(f->http, 1000, -1);
     }
 
-    return f->good ? VB_OK : f->reached ? VB_DECLINED : VB_ERROR;
+    return f->good ? VB_OK : f->status ? VB_DECLINED : VB_ERROR;
 }
 
 
@@ -251,7 +284,6 @@ vb_follow_server_answer(void *data, const vb_http_answer_t *a)
     f->due = vb_now() + f->conf.poll;
     f->checked = 1;
     f->good = 0;
-    f->reached = (a->status != 0);
 
     for (call = f->calls; call; call = call->next) {
         call->told = 0;
@@ -261,12 +293,15 @@ vb_follow_server_answer(void *data, const vb_http_answer_t *a)
         && vb_calls_read(&a->body, vb_follow_server_call, f) == VB_OK)
     {
         f->good = 1;
+        f->pause = 0;
         f->error[0] = '\0';
         vb_follow_missing(f);
-        return;
+
+    } else {
+        vb_follow_bad(f, a);
     }
 
-    vb_follow_bad(f, a);
+    vb_follow_overdue(f);
 }
 
 
@@ -308,10 +343,6 @@ vb_follow_missing(vb_follow_t *f)
         age = now - call->since;
 
         if (call->told) {
-            if (age > f->conf.call_timeout) {
-                vb_follow_end(f, call, VB_OUTCOME_UNKNOWN, "still going on");
-            }
-
             continue;
         }
 
@@ -328,8 +359,30 @@ vb_follow_missing(vb_follow_t *f)
 }
 
 
+/* whatever the server says of them, or does not */
+
 static void
-vb_follow_ask_twilio(vb_follow_t *f, vb_followed_t *call)
+vb_follow_overdue(vb_follow_t *f)
+{
+    int64_t         now;
+    vb_followed_t  *call, *next;
+
+    now = vb_now();
+
+    for (call = f->calls; call; call = next) {
+        next = call->next;
+
+        if (now - call->since > f->conf.call_timeout) {
+            vb_follow_end(f, call, VB_OUTCOME_UNKNOWN,
+                          f->good ? "still going on" : "not followed");
+        }
+    }
+}
+
+
+static void
+vb_follow_ask_twilio(vb_follow_t *f, const char *call_sid,
+    vb_http_done_pt done, void *data)
 {
     vb_text_t          url, userpwd;
     vb_http_request_t  request;
@@ -339,7 +392,7 @@ vb_follow_ask_twilio(vb_follow_t *f, vb_followed_t *call)
     memset(&userpwd, 0, sizeof(vb_text_t));
 
     vb_text_printf(&url, "%s/2010-04-01/Accounts/%s/Calls/%s.json",
-                   f->conf.twilio_url, f->conf.account_sid, call->call_sid);
+                   f->conf.twilio_url, f->conf.account_sid, call_sid);
     vb_text_printf(&userpwd, "%s:%s", f->conf.account_sid,
                    f->conf.auth_token);
 
@@ -347,10 +400,8 @@ vb_follow_ask_twilio(vb_follow_t *f, vb_followed_t *call)
     request.userpwd = (char *) userpwd.data;
     request.timeout = f->settings->timeout;
 
-    call->asked = 1;
     f->asked++;
-
-    vb_http_send(f->http, &request, vb_follow_twilio_answer, call);
+    vb_http_send(f->http, &request, done, data);
 
     vb_text_free(&url);
     vb_text_free(&userpwd);
@@ -373,8 +424,9 @@ vb_follow_twilio_answer(void *data, const vb_http_answer_t *a)
     memset(&progress, 0, sizeof(vb_progress_of_call_t));
 
     if (a->status == 200
-        && vb_follow_twilio_read(&a->body, &progress) == VB_OK)
+        && vb_calls_read_one(&a->body, &progress) == VB_OK)
     {
+        f->pause = 0;
         f->error[0] = '\0';
         vb_follow_tell(f, call, &progress);
         return;
@@ -388,47 +440,21 @@ vb_follow_twilio_answer(void *data, const vb_http_answer_t *a)
 }
 
 
-static int
-vb_follow_twilio_read(const vb_str_t *body, vb_progress_of_call_t *progress)
+static void
+vb_follow_twilio_checked(void *data, const vb_http_answer_t *a)
 {
-    size_t           n, offset;
-    int64_t          seconds;
-    const char      *error;
-    vb_json_value_t  values[2];
+    vb_follow_t  *f = data;
 
-    static const vb_json_field_t  fields[] = {
-        { VB_JSON_ROOT, vb_str("status") },
-        { VB_JSON_ROOT, vb_str("duration") }
-    };
+    f->asked--;
+    f->checked = 1;
 
-    if (vb_json_select(body, fields, 2, values, &error, &offset) != VB_OK
-        || values[0].type != VB_JSON_STRING)
-    {
-        return VB_ERROR;
+    /* asked too often it will tell of calls all the same, later */
+
+    f->good = (a->status == 200 || a->status == 404 || a->status == 429);
+
+    if (!f->good) {
+        vb_follow_bad(f, a);
     }
-
-    n = vb_json_print((u_char *) progress->reason,
-                      sizeof(progress->reason) - 1, &values[0].text);
-    progress->reason[n] = '\0';
-
-    progress->outcome = vb_outcome_of((u_char *) progress->reason, n);
-    progress->state = progress->reason;
-
-    /* a status that Twilio has not had so far */
-
-    if (progress->outcome == VB_OUTCOME_BROKEN) {
-        progress->outcome = VB_OUTCOME_NONE;
-    }
-
-    progress->duration = -1;
-
-    if (vb_json_integer(&values[1], &seconds) == VB_OK
-        && seconds >= 0 && seconds < VB_OUTCOME_MAX_DURATION)
-    {
-        progress->duration = seconds * 1000;
-    }
-
-    return VB_OK;
 }
 
 
@@ -470,6 +496,12 @@ vb_follow_end(vb_follow_t *f, vb_followed_t *call, vb_outcome_t outcome,
 static void
 vb_follow_bad(vb_follow_t *f, const vb_http_answer_t *a)
 {
+    f->status = a->status;
+
+    if (a->status == 429) {
+        vb_follow_pause(f, a);
+    }
+
     if (a->status == 0) {
         snprintf(f->error, sizeof(f->error), "%s: %s",
                  f->conf.how == VB_FOLLOW_CALLS ? f->settings->url : "Twilio",
@@ -513,4 +545,26 @@ vb_follow_remedy(long status)
     default:
         return "";
     }
+}
+
+
+/* twice as long each time in a row, or as long as was asked for */
+
+static void
+vb_follow_pause(vb_follow_t *f, const vb_http_answer_t *a)
+{
+    int64_t  now;
+
+    now = vb_now();
+
+    /* of the questions that were under way only the first counts */
+
+    if (f->hold > now) {
+        return;
+    }
+
+    f->pause = vb_min(f->pause ? 2 * f->pause : f->conf.poll,
+                      VB_FOLLOW_MAX_PAUSE);
+
+    f->hold = now + (a->retry_after > f->pause ? a->retry_after : f->pause);
 }

@@ -82,8 +82,14 @@ int64_t vb_follow_run(vb_follow_t *f);
 /* why the last question had no good answer, or NULL */
 const char *vb_follow_error(const vb_follow_t *f);
 
-/* asks once, and waits: VB_OK; or with vb_follow_error() VB_DECLINED, the
- * answer is no good one, or VB_ERROR, there was none */
+/* whether it will not have one later either: the key, or who asks, is wrong */
+int vb_follow_is_lost(const vb_follow_t *f);
+
+/*
+ * Asks once, and waits, before there is a call to follow: VB_OK; or with
+ * vb_follow_error() VB_DECLINED, the answer is no good one, or VB_ERROR, there
+ * was none.
+ */
 int vb_follow_check(vb_follow_t *f);
 
 
