@@ -21,6 +21,10 @@
 
 static void vb_dialer_send(vb_dialer_t *d, vb_job_t *job);
 static void vb_dialer_answer(void *data, const vb_http_answer_t *a);
+static void vb_dialer_placed(vb_dialer_t *d, vb_job_t *job,
+    const vb_placed_t *placed);
+static void vb_dialer_fatal(vb_dialer_t *d, vb_job_t *job,
+    const vb_placed_t *placed);
 static void vb_dialer_later(vb_dialer_t *d, vb_job_t *job,
     const vb_placed_t *placed);
 static void vb_dialer_doubt(vb_dialer_t *d, vb_job_t *job,
@@ -102,14 +106,7 @@ vb_dialer_answer(void *data, const vb_http_answer_t *a)
     switch (placed.result) {
 
     case VB_PLACED:
-        memcpy(job->followed.call_sid, placed.call_sid,
-               sizeof(job->followed.call_sid));
-
-        vb_journal_placed(d->conf.journal, job->number, placed.call_sid);
-        d->tally.calls++;
-
-        vb_dialer_say(d, job->number, job->to, "%s", placed.call_sid);
-        vb_dialer_follow(d, job);
+        vb_dialer_placed(d, job, &placed);
         return;
 
     case VB_PLACE_REFUSED:
@@ -134,18 +131,40 @@ vb_dialer_answer(void *data, const vb_http_answer_t *a)
         return;
 
     default: /* VB_PLACE_FATAL */
-
-        if (job->repeat) {
-            vb_dialer_repeat(d, job, 0);
-
-        } else {
-            vb_dialer_again(d, job, vb_wall(), VB_OUTCOME_NONE, -1,
-                            placed.detail);
-        }
-
-        vb_dialer_stop(d, VB_EXIT_SERVER, "%s: %s%s", d->conf.settings->url,
-                       placed.detail, vb_place_remedy(&placed));
+        vb_dialer_fatal(d, job, &placed);
     }
+}
+
+
+static void
+vb_dialer_placed(vb_dialer_t *d, vb_job_t *job, const vb_placed_t *placed)
+{
+    memcpy(job->followed.call_sid, placed->call_sid,
+           sizeof(job->followed.call_sid));
+
+    vb_journal_placed(d->conf.journal, job->number, placed->call_sid);
+    d->tally.calls++;
+
+    vb_dialer_say(d, job->number, job->to, "%s", placed->call_sid);
+    vb_dialer_follow(d, job);
+}
+
+
+/* the row waits for a run with another server, key or account */
+
+static void
+vb_dialer_fatal(vb_dialer_t *d, vb_job_t *job, const vb_placed_t *placed)
+{
+    if (job->repeat) {
+        vb_dialer_repeat(d, job, 0);
+
+    } else {
+        vb_dialer_again(d, job, vb_wall(), VB_OUTCOME_NONE, -1,
+                        placed->detail);
+    }
+
+    vb_dialer_stop(d, VB_EXIT_SERVER, "%s: %s%s", d->conf.settings->url,
+                   placed->detail, vb_place_remedy(placed));
 }
 
 

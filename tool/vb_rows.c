@@ -16,6 +16,7 @@
 
 static int vb_rows_header(vb_rows_t *rows);
 static int vb_rows_columns(vb_rows_t *rows);
+static int vb_rows_column(vb_rows_t *rows, size_t n);
 static int vb_rows_types(vb_rows_t *rows);
 static int vb_rows_type(vb_rows_t *rows, const char *p, size_t len);
 static int vb_rows_is_utf8(const vb_csv_t *csv);
@@ -114,10 +115,7 @@ vb_rows_header(vb_rows_t *rows)
 static int
 vb_rows_columns(vb_rows_t *rows)
 {
-    size_t                 i, j, to;
-    vb_str_t              *field;
-    vb_column_t           *column;
-    const vb_rows_role_t  *role;
+    size_t  i, to;
 
     if (!vb_rows_is_utf8(&rows->csv)) {
         snprintf(rows->error, sizeof(rows->error), "%s: its header is not "
@@ -130,37 +128,11 @@ vb_rows_columns(vb_rows_t *rows)
     to = 0;
 
     for (i = 0; i < rows->ncolumns; i++) {
-        field = &rows->csv.fields[i];
-        column = &rows->columns[i];
-
-        column->name.data = (u_char *) vb_strndup(field->data, field->len);
-        column->name.len = field->len;
-
-        for (role = vb_rows_roles; role->name; role++) {
-            if (strcmp(role->name, (char *) column->name.data) == 0) {
-                column->role = role->role;
-            }
-        }
-
-        if (field->len == 0) {
-            snprintf(rows->error, sizeof(rows->error), "%s: column %zu has no "
-                     "name", rows->name, i + 1);
+        if (vb_rows_column(rows, i) != VB_OK) {
             return VB_ERROR;
         }
 
-        to += (column->role == VB_COLUMN_TO);
-
-        for (j = 0; j < i; j++) {
-            if (rows->columns[j].name.len == field->len
-                && memcmp(rows->columns[j].name.data, field->data, field->len)
-                   == 0)
-            {
-                snprintf(rows->error, sizeof(rows->error),
-                         "%s: there are two columns \"%.100s\"", rows->name,
-                         column->name.data);
-                return VB_ERROR;
-            }
-        }
+        to += (rows->columns[i].role == VB_COLUMN_TO);
     }
 
     if (to != 1) {
@@ -174,6 +146,48 @@ vb_rows_columns(vb_rows_t *rows)
     }
 
     return vb_rows_types(rows);
+}
+
+
+static int
+vb_rows_column(vb_rows_t *rows, size_t n)
+{
+    size_t                 i;
+    vb_str_t              *field;
+    vb_column_t           *column;
+    const vb_rows_role_t  *role;
+
+    field = &rows->csv.fields[n];
+    column = &rows->columns[n];
+
+    column->name.data = (u_char *) vb_strndup(field->data, field->len);
+    column->name.len = field->len;
+
+    for (role = vb_rows_roles; role->name; role++) {
+        if (strcmp(role->name, (char *) column->name.data) == 0) {
+            column->role = role->role;
+        }
+    }
+
+    if (field->len == 0) {
+        snprintf(rows->error, sizeof(rows->error), "%s: column %zu has no "
+                 "name", rows->name, n + 1);
+        return VB_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (rows->columns[i].name.len == field->len
+            && memcmp(rows->columns[i].name.data, field->data, field->len)
+               == 0)
+        {
+            snprintf(rows->error, sizeof(rows->error),
+                     "%s: there are two columns \"%.100s\"", rows->name,
+                     column->name.data);
+            return VB_ERROR;
+        }
+    }
+
+    return VB_OK;
 }
 
 
