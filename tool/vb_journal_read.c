@@ -10,6 +10,7 @@
 #include <vb_input.h>
 #include <vb_json.h>
 
+#include <ctype.h>
 #include <stdlib.h>
 
 
@@ -50,6 +51,8 @@ static const vb_json_field_t  vb_journal_fields[] = {
 };
 
 
+static off_t vb_journal_lines(vb_journal_t *j, vb_input_t *in,
+    vb_text_t *text);
 static int vb_journal_line(vb_journal_t *j, const vb_str_t *line);
 static int vb_journal_head(vb_journal_t *j, const vb_json_value_t *v);
 static int vb_journal_record(vb_journal_t *j, const vb_json_value_t *v);
@@ -66,11 +69,7 @@ static int64_t vb_journal_time(const vb_json_value_t *value);
 off_t
 vb_journal_read(vb_journal_t *j)
 {
-    int         c;
     off_t       end;
-    u_char      byte;
-    vb_str_t    line;
-    unsigned    number;
     vb_text_t   text;
     vb_input_t  in;
 
@@ -80,39 +79,7 @@ vb_journal_read(vb_journal_t *j)
     in.fd = j->fd;
     in.start = vb_alloc(VB_INPUT_BUFFER);
 
-    end = 0;
-    number = 0;
-
-    while ((c = vb_input_get(&in)) >= 0) {
-
-        if (c != '\n') {
-            if (text.len < VB_JOURNAL_MAX_RECORD) {
-                byte = c;
-                vb_text_add(&text, &byte, 1);
-            }
-
-            continue;
-        }
-
-        number++;
-        line.data = text.data;
-        line.len = text.len;
-
-        if (vb_journal_line(j, &line) != VB_OK) {
-            snprintf(j->error, sizeof(j->error), "%s, line %u: not a record "
-                     "of a journal", j->name, number);
-            end = VB_ERROR;
-            break;
-        }
-
-        end = vb_input_offset(&in);
-        vb_text_reset(&text);
-    }
-
-    if (c == VB_INPUT_FAILED) {
-        snprintf(j->error, sizeof(j->error), "%s: %s", j->name, in.error);
-        end = VB_ERROR;
-    }
+    end = vb_journal_lines(j, &in, &text);
 
     /* text of another kind must not be taken for a record that was cut */
 
@@ -127,6 +94,54 @@ vb_journal_read(vb_journal_t *j)
     vb_journal_compact(j);
     vb_text_free(&text);
     free(in.start);
+
+    return end;
+}
+
+
+/* bytes of whole records; text has the beginning of one that is not */
+
+static off_t
+vb_journal_lines(vb_journal_t *j, vb_input_t *in, vb_text_t *text)
+{
+    int        c;
+    off_t      end;
+    u_char     byte;
+    vb_str_t   line;
+    unsigned   number;
+
+    end = 0;
+    number = 0;
+
+    while ((c = vb_input_get(in)) >= 0) {
+
+        if (c != '\n') {
+            if (text->len < VB_JOURNAL_MAX_RECORD) {
+                byte = c;
+                vb_text_add(text, &byte, 1);
+            }
+
+            continue;
+        }
+
+        number++;
+        line.data = text->data;
+        line.len = text->len;
+
+        if (vb_journal_line(j, &line) != VB_OK) {
+            snprintf(j->error, sizeof(j->error), "%s, line %u: not a record "
+                     "of a journal", j->name, number);
+            return VB_ERROR;
+        }
+
+        end = vb_input_offset(in);
+        vb_text_reset(text);
+    }
+
+    if (c == VB_INPUT_FAILED) {
+        snprintf(j->error, sizeof(j->error), "%s: %s", j->name, in->error);
+        return VB_ERROR;
+    }
 
     return end;
 }
@@ -154,7 +169,9 @@ vb_journal_line(vb_journal_t *j, const vb_str_t *line)
 static int
 vb_journal_head(vb_journal_t *j, const vb_json_value_t *v)
 {
-    int64_t  version;
+    size_t    i;
+    int64_t   version;
+    vb_str_t  id;
 
     if (v[VB_JOURNAL_ID].type != VB_JSON_STRING
         || v[VB_JOURNAL_ID].text.len != sizeof(j->id) - 1
@@ -164,7 +181,17 @@ vb_journal_head(vb_journal_t *j, const vb_json_value_t *v)
         return VB_ERROR;
     }
 
-    memcpy(j->id, v[VB_JOURNAL_ID].text.data, sizeof(j->id) - 1);
+    id = v[VB_JOURNAL_ID].text;
+
+    /* the calls' keys are made of it */
+
+    for (i = 0; i < id.len; i++) {
+        if (!isxdigit(id.data[i])) {
+            return VB_ERROR;
+        }
+    }
+
+    memcpy(j->id, id.data, id.len);
 
     return VB_OK;
 }
@@ -299,6 +326,10 @@ vb_journal_outcome(vb_journal_t *j, vb_journal_row_t *row,
                               v[VB_JOURNAL_OUTCOME].text.len);
 
     if (vb_json_integer(&v[VB_JOURNAL_MS], &ms) == VB_OK) {
+        if (ms < 0 || ms >= VB_OUTCOME_MAX_DURATION * INT64_C(1000)) {
+            return VB_ERROR;
+        }
+
         j->duration += ms;
         j->timed++;
     }

@@ -151,46 +151,44 @@ vb_wav_parts(const vb_str_t *file, vb_wav_parts_t *parts, const char **why)
 static int
 vb_wav_convert(const vb_wav_parts_t *parts, vb_text_t *ulaw, const char **why)
 {
-    int                   rc;
-    u_char                pcm[2 * VB_WAV_BLOCK], *out;
-    size_t                at, n, size;
-    vb_transcoder_t       tc;
-    vb_audio_format_t     from;
-    vb_resampler_bank_t  *bank;
+    u_char                        pcm[2 * VB_WAV_BLOCK], *out;
+    size_t                        at, n, size;
+    vb_transcoder_t               tc;
+    vb_audio_format_t             from;
+
+    static vb_resampler_bank_t   *bank;
 
     from.codec = VB_AUDIO_PCM;
     from.rate = parts->rate;
 
-    bank = vb_resampler_bank_create();
-    rc = VB_ERROR;
+    /* its filters take longer than most files: all have the same ones */
+
+    if (bank == NULL) {
+        bank = vb_resampler_bank_create();
+    }
 
     if (bank == NULL) {
         *why = "no memory";
+        return VB_ERROR;
+    }
 
-    } else if (vb_transcoder_init(&tc, bank, &from, &vb_audio_ulaw_8000)
-               != VB_OK)
-    {
+    if (vb_transcoder_init(&tc, bank, &from, &vb_audio_ulaw_8000) != VB_OK) {
         *why = "its rate is none of 8000, 16000, 22050, 24000, 44100 and "
                "48000 Hz";
-
-    } else {
-        rc = VB_OK;
-        size = parts->data.len / (2 * parts->channels);
-        out = vb_alloc(vb_transcoder_bound(&tc, sizeof(pcm)));
-
-        for (at = 0; at < size; at += VB_WAV_BLOCK) {
-            n = vb_wav_mix(pcm, parts, at, vb_min(size - at, VB_WAV_BLOCK));
-            vb_text_add(ulaw, out, vb_transcode(&tc, out, pcm, n));
-        }
-
-        free(out);
+        return VB_ERROR;
     }
 
-    if (bank) {
-        vb_resampler_bank_destroy(bank);
+    size = parts->data.len / (2 * parts->channels);
+    out = vb_alloc(vb_transcoder_bound(&tc, sizeof(pcm)));
+
+    for (at = 0; at < size; at += VB_WAV_BLOCK) {
+        n = vb_wav_mix(pcm, parts, at, vb_min(size - at, VB_WAV_BLOCK));
+        vb_text_add(ulaw, out, vb_transcode(&tc, out, pcm, n));
     }
 
-    return rc;
+    free(out);
+
+    return VB_OK;
 }
 
 
