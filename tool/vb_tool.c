@@ -222,7 +222,7 @@ vb_wall(void)
 int64_t
 vb_time_parse(const u_char *data, size_t len)
 {
-    int        ms, n;
+    int        ms, n, fraction;
     char       buf[32];
     struct tm  tm;
 
@@ -236,18 +236,18 @@ vb_time_parse(const u_char *data, size_t len)
     memset(&tm, 0, sizeof(struct tm));
     ms = 0;
     n = 0;
+    fraction = 0;
 
     if (sscanf(buf, "%4d-%2d-%2dT%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon,
-               &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &n) != 6)
+               &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &n) != 6
+        || n != 19)
     {
         return VB_ERROR;
     }
 
-    if (buf[n] == '.' && sscanf(buf + n, ".%3d%n", &ms, &n) == 1) {
-        n += 19;
-    }
+    (void) sscanf(buf + n, ".%3d%n", &ms, &fraction);
 
-    if (strcmp(buf + n, "Z") != 0) {
+    if (fraction % 4 != 0 || strcmp(buf + n + fraction, "Z") != 0) {
         return VB_ERROR;
     }
 
