@@ -365,6 +365,16 @@ __DATA__
     my $needs = 'needs an API key.*voicebridge_elevenlabs_api_key.*'
                 . 'ELEVENLABS_API_KEY';
 
+    for my $lines ("key\n\n", "key\nX-Other: 1\n", "key\r", "key\x{7f}") {
+        my $file = write_file('key', $lines);
+
+        refused("$zone voicebridge_elevenlabs_api_key file:$file;", $stream,
+                'API key of ElevenLabs has a control character');
+    }
+
+    taken("$zone voicebridge_elevenlabs_api_key file:"
+          . write_file('key', "key\r\n") . ';', $stream);
+
     for my $way (qw( signed_url header )) {
         my $set = "$zone " . $auth->($way);
 

@@ -10,6 +10,8 @@
 
 #include <netdb.h>
 
+#include <vb_utf8.h>
+
 
 /* as many as the C library takes from /etc/resolv.conf (MAXNS) */
 #define NGX_HTTP_VOICEBRIDGE_NAME_SERVERS  3
@@ -196,12 +198,26 @@ static ngx_int_t
 ngx_http_voicebridge_init_auth(ngx_conf_t *cf,
     ngx_http_voicebridge_loc_conf_t *conf)
 {
+    ngx_http_complex_value_t  *key;
+
     if (conf->elevenlabs_auth == NGX_HTTP_VOICEBRIDGE_AUTH_NONE) {
         return NGX_OK;
     }
 
-    if (conf->elevenlabs_api_key && conf->elevenlabs_api_key->value.len) {
-        return NGX_OK;
+    key = conf->elevenlabs_api_key;
+
+    if (key && key->value.len) {
+
+        if (vb_utf8_is_plain(key->value.data, key->value.len)) {
+            return NGX_OK;
+        }
+
+        /* it becomes a header, which would end there */
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the API key of ElevenLabs has a control character: "
+                           "a file it is read from may have one line only");
+        return NGX_ERROR;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
