@@ -378,7 +378,8 @@ __DATA__
     is hangup($call, key => 'x')->{status}, 401, 'not without a key';
     is hangup('CA' . 'a' x 32)->{status}, 404, 'nobody';
 
-    for (["/calls?sid=$call", 'action'], ["/calls?action=hangup", 'sid'],
+    for (["/calls?sid=$call", 'action'], ["/calls", 'action'],
+         ["/calls?action=hangup", 'sid'],
          ["/calls?action=hangup&sid=x", 'sid'],
          ["/calls?action=dance&sid=$call", 'action'])
     {
