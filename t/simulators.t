@@ -358,14 +358,15 @@ cmp_ok $clear->{cleared}, '>', 9, 'with all that was left to be played';
 
 # an agent, and a client that does as it is told
 
-sub agent_hears ($path, $headers, $on_message) {
+sub agent_hears ($path, $headers, $on_message,
+                 $script = [{ say => { tone => 440, seconds => 0.3 } }]) {
     my ($log, $events) = quiet_log();
 
     my $door = Voicebridge::Sim::ElevenLabs->new(log => $log, api_key => 'key');
 
     $door->new_conversation(sub (%about) {
         my $agent = Voicebridge::Sim::Agent->new(
-            script => [{ say => { tone => 440, seconds => 0.3 } }],
+            script => $script,
             conversation => Voicebridge::Sim::Conversation->new(
                 tx => $about{tx}, log => $log, id => 'conv_1',
             ),
@@ -467,5 +468,50 @@ my @seen;
 is "$code " . warnings_of(@events), '1000 ', 'agent: all as it should be';
 is "@seen", 'open conversation_initiation_metadata ping agent_response audio',
    'and in this order';
+
+
+# one that has fallen silent does not answer a ping either
+
+my $pongs = 0;
+
+($code) = agent_hears($SOCKET, \%KEY, sub ($tx, $message) {
+    $tx->send({ json => { type => $INITIATION } })
+        if $message->{type} eq 'open';
+
+    if ($message->{type} eq 'conversation_initiation_metadata') {
+        $tx->on(frame => sub ($tx, $frame) { $pongs++ if $frame->[4] == 10 });
+        $tx->send([1, 0, 0, 0, 9, 'anybody?']);
+        $tx->send([1, 0, 0, 0, 8, pack 'n', 1000]);
+    }
+}, [{ silence => 1 }]);
+
+is "$code, $pongs", '1000, 0', 'agent: silence';
+
+
+# an id is in a signed URL as in any other
+
+sub signed_url ($id) {
+    my ($log) = quiet_log();
+    my $door = Voicebridge::Sim::ElevenLabs->new(log => $log, api_key => 'key');
+    my $app = Mojolicious->new;
+    my $url;
+
+    $door->mount($app);
+
+    my ($daemon, $address) = serve($app);
+    my $ua = Mojo::UserAgent->new;
+
+    $ua->get("http://$address/v1/convai/conversation/get-signed-url?agent_id=$id",
+             \%KEY, sub ($ua, $tx) {
+        $url = $tx->res->json('/signed_url');
+        Mojo::IOLoop->stop;
+    });
+
+    run_loop();
+
+    return $url;
+}
+
+like signed_url('agent_%C3%AB'), qr/\?agent_id=agent_%C3%AB&/, 'agent: its id';
 
 done_testing();

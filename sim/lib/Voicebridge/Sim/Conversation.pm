@@ -12,6 +12,7 @@ use Mojo::Base 'Mojo::EventEmitter', -signatures;
 use Mojo::IOLoop;
 use Mojo::JSON qw( decode_json encode_json );
 use Mojo::Util qw( b64_decode b64_encode decode );
+use Mojo::WebSocket qw( WS_PING WS_PONG );
 use Socket qw( SOL_SOCKET SO_LINGER );
 use Voicebridge::Sim::Audio ();
 use Voicebridge::Sim::Ear;
@@ -86,6 +87,12 @@ sub start ($self) {
 
     $tx->on(text => sub ($tx, $bytes) { $self->_message($bytes) });
     $tx->on(binary => sub ($tx, $bytes) { $self->wrong('a binary message') });
+
+    # a ping is answered by itself, and a pong by nothing
+    $tx->on(frame => sub ($tx, $frame) {
+        $frame->[4] = WS_PONG if $self->{silent} && $frame->[4] == WS_PING;
+    });
+
     $tx->on(finish => sub ($tx, $code, $reason) {
         $self->_over($code, $reason);
     });

@@ -6,7 +6,7 @@ use Mojo::Base -base, -signatures;
 
 use Digest::SHA qw( sha1_hex );
 use Mojo::IOLoop;
-use Mojo::Util qw( secure_compare url_escape );
+use Mojo::Util qw( encode secure_compare url_escape );
 use Time::HiRes qw( time );
 use Voicebridge::Sim::Socket;
 
@@ -142,7 +142,7 @@ sub _signed_url ($self, $c) {
         // ($own->protocol eq 'https' ? 'wss' : 'ws') . '://' . $own->host_port;
 
     $c->render(json => { signed_url => "$base/v1/convai/conversation"
-        . '?agent_id=' . url_escape($agent)
+        . '?agent_id=' . url_escape(encode 'UTF-8', $agent)
         . "&conversation_signature=cvtkn_$signature" });
 }
 
