@@ -217,6 +217,7 @@ typedef struct {
                                               it */
     unsigned       defaults:1;             /* what is empty may still be the
                                               location's own */
+    unsigned       xml:1;                  /* variables are for XML now */
     ngx_http_voicebridge_location_t  *location;    /* of ours that it came to,
                                               see ..._preaccess.c */
     ngx_http_voicebridge_taken_t  *taken;  /* of this location, or NULL */
@@ -233,6 +234,11 @@ extern ngx_module_t  ngx_http_voicebridge_module;
  * without memory.  Allocated from r->pool.
  */
 ngx_int_t ngx_http_voicebridge_value(ngx_http_request_t *r,
+    ngx_http_complex_value_t *cv, ngx_str_t *value);
+
+/* the same of one that is XML: in it the module's variables are escaped, for
+ * what others have chosen must not become TwiML */
+ngx_int_t ngx_http_voicebridge_xml_value(ngx_http_request_t *r,
     ngx_http_complex_value_t *cv, ngx_str_t *value);
 
 /* whether a URL is http or https, with a host, and has no space or control

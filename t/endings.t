@@ -198,9 +198,11 @@ sub refused_tls {
 # a call whose agent has just failed
 
 sub failing {
-    my $phone = phone(path => shift)->connect;
+    my ($path, %parameters) = @_;
 
-    $phone->start(parameters => { agent_id => 'reset' });
+    my $phone = phone(path => $path)->connect;
+
+    $phone->start(parameters => { agent_id => 'reset', %parameters });
 
     return $phone;
 }
@@ -943,7 +945,7 @@ each => 1
 --- config
     $TEST_NGINX_VOICEBRIDGE
     voicebridge_elevenlabs_auth none;
-    voicebridge_fallback_twiml $arg_twiml;
+    voicebridge_fallback_twiml "$arg_twiml<Say>$voicebridge_from</Say>";
 
     location = /twilio/media-stream {
         voicebridge_media_stream;
@@ -962,9 +964,12 @@ each => 1
          ['bad', qr/\[error\].*was not put on the call: .*status 500/])
     {
         my ($what, $said) = @$_;
-        my $phone = failing("/twilio/media-stream?twiml=<$what/>");
+        my $phone = failing("/twilio/media-stream?twiml=<$what/>",
+                            from => '<Dial>1');
 
-        twilio->event('request');
+        is twilio->event('request')->{form}{Twiml},
+           "<Response><$what/><Say>&lt;Dial&gt;1</Say></Response>",
+           "$what: a caller says nothing to Twilio";
         $phone->stop;
         is(($phone->recv_close)[0], 1011, "$what: the stream ends");
         $phone->send_close;

@@ -429,7 +429,8 @@ __DATA__
         is $request->{user}, $ENV{TEST_NGINX_ACCOUNT_SID}, "$by: with the SID";
         is_deeply $request->{form}, $action{$by} eq 'hang_up'
             ? { Status => 'completed' }
-            : { Twiml => '<Response><Say>For agent_1: s & 1</Say></Response>' },
+            : { Twiml => '<Response><Say>For agent_1: s &amp; 1</Say>'
+                       . '</Response>' },
             "$by: $action{$by}";
         log_has($action{$by} eq 'hang_up'
                 ? qr/\[info\].*call $sid: answered by $by: hanging up/

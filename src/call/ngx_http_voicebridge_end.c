@@ -437,7 +437,7 @@ ngx_http_voicebridge_end_twiml(ngx_http_voicebridge_call_t *call,
                == NGX_OK ? NGX_OK : NGX_ERROR;
     }
 
-    if (ngx_http_voicebridge_value(r, call->conf->fallback_twiml, &verbs)
+    if (ngx_http_voicebridge_xml_value(r, call->conf->fallback_twiml, &verbs)
         != NGX_OK)
     {
         return NGX_ERROR;

@@ -140,7 +140,9 @@ ngx_http_voicebridge_machine_twiml(ngx_http_request_t *r, ngx_str_t *twiml)
 
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
 
-    if (ngx_http_voicebridge_value(r, vlcf->message_twiml, &verbs) != NGX_OK) {
+    if (ngx_http_voicebridge_xml_value(r, vlcf->message_twiml, &verbs)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

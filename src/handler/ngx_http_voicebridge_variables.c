@@ -4,6 +4,8 @@
 
 #include <ngx_http_voicebridge_handler.h>
 
+#include <vb_twiml.h>
+
 
 static void ngx_http_voicebridge_cleanup_ctx(void *data);
 static ngx_int_t ngx_http_voicebridge_default(ngx_http_request_t *r,
@@ -12,6 +14,9 @@ static ngx_int_t ngx_http_voicebridge_text_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_voicebridge_masked_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_voicebridge_set_text(ngx_http_request_t *r,
+    ngx_http_voicebridge_ctx_t *ctx, ngx_http_variable_value_t *v,
+    ngx_str_t *s);
 static ngx_int_t ngx_http_voicebridge_first_audio_variable(
     ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_voicebridge_interruptions_variable(
@@ -262,9 +267,7 @@ ngx_http_voicebridge_text_variable(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ngx_http_voicebridge_set_variable(v, s->data, s->len);
-
-    return NGX_OK;
+    return ngx_http_voicebridge_set_text(r, ctx, v, s);
 }
 
 
@@ -290,7 +293,33 @@ ngx_http_voicebridge_masked_variable(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ngx_http_voicebridge_set_variable(v, masked.data, masked.len);
+    return ngx_http_voicebridge_set_text(r, ctx, v, &masked);
+}
+
+
+static ngx_int_t
+ngx_http_voicebridge_set_text(ngx_http_request_t *r,
+    ngx_http_voicebridge_ctx_t *ctx, ngx_http_variable_value_t *v,
+    ngx_str_t *s)
+{
+    u_char  *p;
+    size_t   len;
+
+    if (!ctx->xml) {
+        ngx_http_voicebridge_set_variable(v, s->data, s->len);
+        return NGX_OK;
+    }
+
+    len = vb_xml_escape(NULL, s->data, s->len);
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) vb_xml_escape(p, s->data, s->len);
+
+    ngx_http_voicebridge_set_variable(v, p, len);
 
     return NGX_OK;
 }

@@ -18,19 +18,6 @@ static ngx_int_t ngx_http_voicebridge_test_certificate(ngx_conf_t *cf,
     ngx_str_t *file);
 
 
-ngx_int_t
-ngx_http_voicebridge_value(ngx_http_request_t *r, ngx_http_complex_value_t *cv,
-    ngx_str_t *value)
-{
-    if (cv == NULL) {
-        ngx_str_null(value);
-        return NGX_OK;
-    }
-
-    return ngx_http_complex_value(r, cv, value);
-}
-
-
 char *
 ngx_http_voicebridge_handler_slot(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
