@@ -65,7 +65,7 @@ typedef struct {
 
 
 static void rig_prepare(rig_t *rig);
-static int rig_options(rig_t *rig, int argc, char **argv);
+static int rig_start(rig_t *rig);
 static int rig_setup(rig_t *rig, rig_schedule_t schedule[2],
     rig_process_t *first);
 static int rig_next_call(rig_t *rig);
@@ -74,6 +74,8 @@ static void rig_run(rig_t *rig, rig_schedule_t schedule[2], uint64_t until);
 static uint64_t rig_due(rig_t *rig, rig_schedule_t *schedule);
 static uint64_t rig_moment(rig_t *rig, uint64_t own);
 static void rig_wait(rig_t *rig, uint64_t until);
+static int rig_measure(rig_t *rig, rig_schedule_t schedule[2],
+    rig_sample_t *begin, rig_sample_t *end);
 static int rig_sample(rig_t *rig, rig_sample_t *sample);
 static void rig_large(rig_t *rig);
 static void rig_finish(rig_t *rig);
@@ -96,14 +98,7 @@ main(int argc, char **argv)
         return 2;
     }
 
-    rig_prepare(&rig);
-
-    rig.random = rig_clock();
-    rig.calls = calloc(rig.ncalls, sizeof(rig_call_t));
-
-    if (rig.calls == NULL || rig_audio_init(&rig) != VB_OK
-        || rig_peer_init(&rig) != VB_OK)
-    {
+    if (rig_start(&rig) != VB_OK) {
         fprintf(stderr, "rig: cannot start\n");
         return 1;
     }
@@ -127,21 +122,8 @@ main(int argc, char **argv)
         return 1;
     }
 
-    rig_run(&rig, schedule, rig.begin + rig.turns * RIG_SECOND / 2);
-
-    rig.measuring = 1;
-
-    if (rig_sample(&rig, &begin) != VB_OK) {
+    if (rig_measure(&rig, schedule, &begin, &end) != VB_OK) {
         fprintf(stderr, "rig: /proc does not tell of the worker\n");
-        return 1;
-    }
-
-    rig_run(&rig, schedule, rig.begin + rig.turns * RIG_SECOND / 2
-                            + (uint64_t) (rig.turns * rig.seconds
-                                          * RIG_SECOND));
-
-    if (rig_sample(&rig, &end) != VB_OK) {
-        fprintf(stderr, "rig: the worker is gone\n");
         return 1;
     }
 
@@ -149,6 +131,19 @@ main(int argc, char **argv)
     rig_print(&rig, &first, &begin, &end);
 
     return 0;
+}
+
+
+static int
+rig_start(rig_t *rig)
+{
+    rig_prepare(rig);
+
+    rig->random = rig_clock();
+    rig->calls = calloc(rig->ncalls, sizeof(rig_call_t));
+
+    return rig->calls != NULL && rig_audio_init(rig) == VB_OK
+           && rig_peer_init(rig) == VB_OK ? VB_OK : VB_ERROR;
 }
 
 
@@ -169,88 +164,6 @@ rig_prepare(rig_t *rig)
         limit.rlim_cur = limit.rlim_max;
         (void) setrlimit(RLIMIT_NOFILE, &limit);
     }
-}
-
-
-static int
-rig_options(rig_t *rig, int argc, char **argv)
-{
-    int       c;
-    vb_str_t  name;
-
-    rig->listen = -1;
-    rig->format_name = "ulaw_8000";
-    rig->ncalls = 100;
-    rig->seconds = 8;
-    rig->turns = 1;
-
-    while ((c = getopt(argc, argv, "p:l:w:rs:k:f:c:t:b:x:")) != -1) {
-        switch (c) {
-
-        case 'p':
-            rig->port = atoi(optarg);
-            break;
-
-        case 'l':
-            rig->listen = atoi(optarg);
-            break;
-
-        case 'w':
-            rig->pid = atoi(optarg);
-            break;
-
-        case 'r':
-            rig->relay = 1;
-            break;
-
-        case 's':
-            rig->tls = 1;
-            rig->certificate = optarg;
-            break;
-
-        case 'k':
-            rig->key = optarg;
-            break;
-
-        case 'f':
-            rig->format_name = optarg;
-            break;
-
-        case 'c':
-            rig->ncalls = atoi(optarg);
-            break;
-
-        case 't':
-            rig->seconds = atof(optarg);
-            break;
-
-        case 'b':
-            rig->big = strtoul(optarg, NULL, 10);
-            break;
-
-        case 'x':
-            if (sscanf(optarg, "%u/%u", &rig->turn, &rig->turns) != 2) {
-                return VB_ERROR;
-            }
-
-            break;
-
-        default:
-            return VB_ERROR;
-        }
-    }
-
-    name.data = (u_char *) rig->format_name;
-    name.len = strlen(rig->format_name);
-
-    if (rig->port == 0 || rig->listen == -1 || rig->pid == 0
-        || rig->ncalls <= RIG_FIRST_CALLS || rig->seconds <= 0
-        || (rig->tls && rig->key == NULL) || rig->turn >= rig->turns)
-    {
-        return VB_ERROR;
-    }
-
-    return vb_audio_format_parse(&rig->format, &name);
 }
 
 
@@ -445,6 +358,31 @@ rig_wait(rig_t *rig, uint64_t until)
             rig_peer_accept(rig);
         }
     }
+}
+
+
+/* from half a second of the rig's own time on, for as long as was asked for */
+
+static int
+rig_measure(rig_t *rig, rig_schedule_t schedule[2], rig_sample_t *begin,
+    rig_sample_t *end)
+{
+    uint64_t  from;
+
+    from = rig->begin + rig->turns * RIG_SECOND / 2;
+
+    rig_run(rig, schedule, from);
+
+    rig->measuring = 1;
+
+    if (rig_sample(rig, begin) != VB_OK) {
+        return VB_ERROR;
+    }
+
+    rig_run(rig, schedule, from + (uint64_t) (rig->turns * rig->seconds
+                                              * RIG_SECOND));
+
+    return rig_sample(rig, end);
 }
 
 

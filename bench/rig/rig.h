@@ -164,6 +164,10 @@ struct rig_s {
 };
 
 
+/* rig_options.c: VB_OK, or VB_ERROR */
+int rig_options(rig_t *rig, int argc, char **argv);
+
+
 /* rig_audio.c: VB_OK, or VB_ERROR without memory or for an odd format */
 int rig_audio_init(rig_t *rig);
 void rig_track_init(rig_track_t *track, const rig_loop_t *loop,

@@ -4,96 +4,12 @@
 
 #include <tap.h>
 #include <text.h>
-#include <vb_api_request.h>
+#include <api_parse.h>
 
-
-#define TO    "\"to_number\":\"+15005550009\""
 
 #define BODY(variables)                                                       \
     "{\"agent_id\":\"a\",\"metadata\":{\"dynamic_variables\":" variables ","  \
     TO "}}"
-
-
-static vb_api_request_t   request;
-static vb_str_t           detail;
-
-
-/* the parser owns what request and detail tell */
-
-static int
-parse(vb_api_parser_t **parser, const vb_str_t *body, size_t piece,
-    int have_agent)
-{
-    int        rc;
-    size_t     i, n;
-    vb_str_t   s;
-
-    *parser = vb_api_parser_create(VB_JSON_DEPTH);
-
-    for (i = 0; i < body->len; i += n) {
-        n = vb_min(piece, body->len - i);
-        s = copy(body->data + i, n);
-
-        rc = vb_api_parser_feed(*parser, s.data, s.len);
-        free(s.data);
-
-        if (rc != VB_OK) {
-            break;
-        }
-    }
-
-    return vb_api_parser_finish(*parser, have_agent, &request, &detail);
-}
-
-
-static int
-is_same(const vb_str_t *one, const vb_str_t *two)
-{
-    return one->len == two->len
-           && (one->len == 0 || memcmp(one->data, two->data, one->len) == 0);
-}
-
-
-/* whether a body means the same in pieces of all sizes */
-
-static int
-is_same_in_pieces(const vb_str_t *body)
-{
-    int                rc, same;
-    size_t             piece;
-    vb_str_t           whole_detail;
-    vb_api_parser_t   *whole, *parser;
-    vb_api_request_t   whole_request;
-
-    rc = parse(&whole, body, body->len, 0);
-    whole_request = request;
-    whole_detail = detail;
-
-    same = 1;
-
-    for (piece = 1; piece < 24 && piece < body->len; piece++) {
-
-        if (parse(&parser, body, piece, 0) != rc) {
-            same = 0;
-
-        } else if (rc == VB_ERROR) {
-            same &= is_same(&detail, &whole_detail);
-
-        } else {
-            same &= is_same(&request.agent_id, &whole_request.agent_id)
-                    && is_same(&request.session_id, &whole_request.session_id)
-                    && is_same(&request.to_number, &whole_request.to_number)
-                    && is_same(&request.dynamic_variables,
-                               &whole_request.dynamic_variables);
-        }
-
-        vb_api_parser_destroy(parser);
-    }
-
-    vb_api_parser_destroy(whole);
-
-    return same;
-}
 
 
 static const struct {
@@ -348,152 +264,6 @@ test_bad(void)
 }
 
 
-/* members that say how a call is placed */
-
-#define META(members)                                                         \
-    "{\"agent_id\":\"a\",\"metadata\":{" TO "," members "}}"
-
-static void
-test_options(void)
-{
-    vb_str_t          body;
-    vb_api_parser_t  *parser;
-
-    static const char  override[] =
-        "{\"agent\":{\"prompt\":{\"prompt\":\"a\\n\\\"b\"},\"n\":1.50}}";
-
-    body = text(META("\"from_number\":\"+15005550006\",\"ring_timeout\":600,"
-                     "\"send_digits\":\"ww12#\",\"record\":\"dual\","
-                     "\"answered_by\":{\"machine\":\"hang_up\",\"fax\":"
-                     "\"continue\",\"fax\":\"message\"},"
-                     "\"conversation_config_override\":{ \"agent\" : {"
-                     "\"prompt\":{\"prompt\":\"a\\n\\u0022b\"}, \"n\":1.50}},"
-                     "\"user_id\":\"Zo\\u00eb\",\"environment\":\"staging\","
-                     "\"branch_id\":\"b1\""));
-
-    is_int(parse(&parser, &body, body.len, 0), VB_OK, "all options");
-
-    is_mem(request.from_number.data, request.from_number.len, "+15005550006",
-           12, "from_number");
-    is_int(request.ring_timeout, 600, "ring_timeout");
-    is_mem(request.send_digits.data, request.send_digits.len, "ww12#", 5,
-           "send_digits");
-    is_int(request.record, VB_TWILIO_RECORD_DUAL, "record");
-    is_int(request.machine_detection, VB_API_UNSET, "machine_detection");
-    is_int(request.answered_by.action[VB_TWILIO_MACHINE], VB_TWILIO_HANG_UP,
-           "answered_by.machine");
-    is_int(request.answered_by.action[VB_TWILIO_FAX], VB_TWILIO_MESSAGE,
-           "answered_by.fax");
-    is_int(request.answered_by.action[VB_TWILIO_HUMAN], VB_TWILIO_UNDECIDED,
-           "answered_by.human");
-    is_mem(request.client.conversation_config_override.data,
-           request.client.conversation_config_override.len, override,
-           sizeof(override) - 1, "conversation_config_override");
-    is_mem(request.client.user_id.data, request.client.user_id.len,
-           "Zo\xc3\xab", 4, "user_id");
-    is_mem(request.client.environment.data, request.client.environment.len,
-           "staging", 7, "environment");
-    is_mem(request.client.branch_id.data, request.client.branch_id.len, "b1",
-           2, "branch_id");
-
-    vb_api_parser_destroy(parser);
-
-    ok(is_same_in_pieces(&body), "the same in pieces");
-
-    body = text("{\"agent_id\":\"a\",\"metadata\":{\"record\":1,"
-                "\"user_id\":\"x\"},\"record\":2,\"metadata\":{" TO ","
-                "\"record\":true,\"machine_detection\":\"start\","
-                "\"send_digits\":\"\",\"ring_timeout\":null,"
-                "\"environment\":null,\"from_number\":\"\"}}");
-
-    is_int(parse(&parser, &body, body.len, 0), VB_OK, "others");
-    is_int(request.record, VB_TWILIO_RECORD_MONO, "record");
-    is_int(request.machine_detection, VB_TWILIO_DETECTION_START,
-           "machine_detection");
-    is_int(request.ring_timeout, 0, "no ring_timeout");
-    is_int(request.client.user_id.len, 0, "the last metadata counts");
-    is_int(request.from_number.len, 0, "empty is absent");
-
-    vb_api_parser_destroy(parser);
-}
-
-
-static const struct {
-    const char  *members;
-    const char  *detail;
-} bad_options[] = {
-    { "\"from_number\":\"15005550006\"", "from_number must be in E.164 "
-      "format: + and 2 to 15 digits, the first not 0" },
-    { "\"from_number\":1", "metadata.from_number must be a string" },
-    { "\"ring_timeout\":\"30\"", "metadata.ring_timeout must be a number" },
-    { "\"ring_timeout\":0", "metadata.ring_timeout must be a whole number of "
-      "seconds, 1 to 600" },
-    { "\"ring_timeout\":601", "metadata.ring_timeout must be a whole number of "
-      "seconds, 1 to 600" },
-    { "\"ring_timeout\":-1", "metadata.ring_timeout must be a whole number of "
-      "seconds, 1 to 600" },
-    { "\"ring_timeout\":3.5", "metadata.ring_timeout must be a whole number of "
-      "seconds, 1 to 600" },
-    { "\"ring_timeout\":4294967297", "metadata.ring_timeout must be a whole "
-      "number of seconds, 1 to 600" },
-    { "\"record\":\"mono\"",
-      "metadata.record must be true, false or \"dual\"" },
-    { "\"record\":1", "metadata.record must be true, false or \"dual\"" },
-    { "\"send_digits\":\"12a\"", "metadata.send_digits must be 1 to 32 of "
-      "0-9, A-D, #, *, w and W" },
-    { "\"machine_detection\":true",
-      "metadata.machine_detection must be a string" },
-    { "\"machine_detection\":\"Enable\"", "metadata.machine_detection must be "
-      "\"off\", \"start\" or \"message_end\"" },
-    { "\"machine_detection\":\"start\",\"send_digits\":\"1\"",
-      "metadata.send_digits and metadata.machine_detection exclude each other: "
-      "Twilio detects nothing where digits are sent" },
-    { "\"answered_by\":\"machine\"",
-      "metadata.answered_by must be an object" },
-    { "\"answered_by\":{\"dog\\n\":\"hang_up\"}", "metadata.answered_by has "
-      "no \"dog \"; it has human, machine, machine_start, machine_end_beep, "
-      "machine_end_silence, machine_end_other, fax and unknown" },
-    { "\"answered_by\":{\"fax\":\"stop\"}", "metadata.answered_by.fax must "
-      "be \"continue\", \"hang_up\" or \"message\"" },
-    { "\"answered_by\":{\"fax\":{}}", "metadata.answered_by.fax must be "
-      "\"continue\", \"hang_up\" or \"message\"" },
-    { "\"conversation_config_override\":\"{}\"",
-      "metadata.conversation_config_override must be an object" },
-    { "\"user_id\":7", "metadata.user_id must be a string" },
-    { "\"user_id\":\"a\\nb\"",
-      "metadata.user_id must not contain control characters" },
-    { "\"environment\":[]", "metadata.environment must be a string" },
-    { "\"branch_id\":{}", "metadata.branch_id must be a string" }
-};
-
-
-static void
-test_bad_options(void)
-{
-    char              json[1024];
-    size_t            i;
-    vb_str_t          body;
-    vb_api_parser_t  *parser;
-
-    for (i = 0; i < NELTS(bad_options); i++) {
-        sprintf(json, META("%s"), bad_options[i].members);
-
-        body = text(json);
-
-        is_int(parse(&parser, &body, body.len, 0), VB_ERROR, "%s", json);
-
-        if (!is_mem(detail.data, detail.len, bad_options[i].detail,
-                    strlen(bad_options[i].detail), "%s",
-                    bad_options[i].detail))
-        {
-            printf("# %.*s\n", (int) detail.len, detail.data);
-        }
-
-        vb_api_parser_destroy(parser);
-    }
-}
-
-
 static void
 test_default_agent(void)
 {
@@ -690,8 +460,6 @@ main(void)
 {
     test_good();
     test_bad();
-    test_options();
-    test_bad_options();
     test_default_agent();
     test_lengths();
     test_depth();
