@@ -5,6 +5,10 @@
 #include <ngx_http_voicebridge_zone.h>
 
 
+/* calls that are copied while others wait: some microseconds */
+#define NGX_HTTP_VOICEBRIDGE_RECORD_FEW  8
+
+
 /* a call: which one, and where it is if it still is */
 typedef struct {
     ngx_atomic_uint_t               serial;
@@ -14,8 +18,11 @@ typedef struct {
 
 static ngx_array_t *ngx_http_voicebridge_record_live(ngx_shm_zone_t *zone,
     ngx_pool_t *pool, ngx_http_voicebridge_query_t *query);
-static void ngx_http_voicebridge_record_find_live(ngx_shm_zone_t *zone,
-    ngx_array_t *found, ngx_http_voicebridge_query_t *query);
+static ngx_int_t ngx_http_voicebridge_record_find_live(ngx_shm_zone_t *zone,
+    ngx_pool_t *pool, ngx_array_t *found);
+static void ngx_http_voicebridge_record_take(ngx_shm_zone_t *zone,
+    ngx_http_voicebridge_found_t *f, ngx_uint_t n,
+    ngx_http_voicebridge_known_t *copies);
 static ngx_array_t *ngx_http_voicebridge_record_recent(ngx_shm_zone_t *zone,
     ngx_pool_t *pool, ngx_http_voicebridge_query_t *query);
 static ngx_uint_t ngx_http_voicebridge_record_wanted(
@@ -35,31 +42,30 @@ ngx_http_voicebridge_record_query(ngx_shm_zone_t *zone, ngx_pool_t *pool,
 }
 
 
-/* memory is there before the lock; calls that come meanwhile have to wait */
+/*
+ * Many calls may be live, and those who wait for the mutex have audio to
+ * relay: it is held for a few of them at a time.  The rest of the work, which
+ * is more, leaves others the time to get it.
+ */
 
 static ngx_array_t *
 ngx_http_voicebridge_record_live(ngx_shm_zone_t *zone, ngx_pool_t *pool,
     ngx_http_voicebridge_query_t *query)
 {
-    ngx_uint_t                       i, n;
-    ngx_array_t                     *copies, found;
-    ngx_http_voicebridge_found_t    *f;
-    ngx_http_voicebridge_known_t    *known;
-    ngx_http_voicebridge_records_t  *records;
+    ngx_uint_t                      i, k, n;
+    ngx_array_t                    *copies, found;
+    ngx_http_voicebridge_known_t   *known;
+    ngx_http_voicebridge_found_t   *f;
 
-    if (ngx_array_init(&found, pool,
-                       ngx_max(ngx_http_voicebridge_stats_owned(zone), 1),
-                       sizeof(ngx_http_voicebridge_found_t))
-        != NGX_OK)
-    {
+    /* a worker does one thing at a time */
+
+    static ngx_http_voicebridge_known_t  few[NGX_HTTP_VOICEBRIDGE_RECORD_FEW];
+
+    if (ngx_http_voicebridge_record_find_live(zone, pool, &found) != NGX_OK) {
         return NULL;
     }
 
-    ngx_http_voicebridge_record_find_live(zone, &found, query);
-
-    ngx_qsort(found.elts, found.nelts, sizeof(ngx_http_voicebridge_found_t),
-              ngx_http_voicebridge_record_newer);
-
+    f = found.elts;
     n = ngx_min(found.nelts, query->limit);
 
     copies = ngx_array_create(pool, ngx_max(n, 1),
@@ -68,51 +74,92 @@ ngx_http_voicebridge_record_live(ngx_shm_zone_t *zone, ngx_pool_t *pool,
         return NULL;
     }
 
-    records = ngx_http_voicebridge_zone_records(zone);
-    f = found.elts;
+    for (i = 0; i < found.nelts && copies->nelts < n; i += k) {
 
-    ngx_http_voicebridge_zone_lock(zone);
+        k = ngx_min(found.nelts - i, NGX_HTTP_VOICEBRIDGE_RECORD_FEW);
 
-    for (i = 0; i < n; i++) {
-        ngx_http_voicebridge_zone_breathe(zone, i);
+        ngx_http_voicebridge_record_take(zone, &f[i], k, few);
 
-        known = &records->live[f[i].place];
+        for (known = few; known < few + k && copies->nelts < n; known++) {
 
-        if (records->owner[f[i].place] && known->serial == f[i].serial) {
-            *(ngx_http_voicebridge_known_t *) ngx_array_push(copies) = *known;
+            if (known->serial
+                && ngx_http_voicebridge_record_wanted(known, query))
+            {
+                *(ngx_http_voicebridge_known_t *) ngx_array_push(copies)
+                                                                     = *known;
+            }
         }
     }
-
-    ngx_http_voicebridge_zone_unlock(zone);
 
     return copies;
 }
 
 
-/* fills found, which does not grow */
+/*
+ * Which calls there are, newest first.  Owners and serials are words, which
+ * may be looked at without the mutex; calls that come meanwhile have to wait.
+ */
+
+static ngx_int_t
+ngx_http_voicebridge_record_find_live(ngx_shm_zone_t *zone, ngx_pool_t *pool,
+    ngx_array_t *found)
+{
+    ngx_uint_t                       i, n;
+    ngx_http_voicebridge_found_t    *f;
+    ngx_http_voicebridge_records_t  *records;
+
+    records = ngx_http_voicebridge_zone_records(zone);
+
+    n = ngx_http_voicebridge_stats_owned(zone);
+
+    if (ngx_array_init(found, pool, ngx_max(n, 1),
+                       sizeof(ngx_http_voicebridge_found_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < records->nlive && found->nelts < n; i++) {
+
+        if (records->owner[i]) {
+            f = ngx_array_push(found);
+
+            f->serial = records->live[i].serial;
+            f->place = i;
+        }
+    }
+
+    ngx_qsort(found->elts, found->nelts, sizeof(ngx_http_voicebridge_found_t),
+              ngx_http_voicebridge_record_newer);
+
+    return NGX_OK;
+}
+
+
+/* copies n calls; one that is over or another by now has no serial */
 
 static void
-ngx_http_voicebridge_record_find_live(ngx_shm_zone_t *zone,
-    ngx_array_t *found, ngx_http_voicebridge_query_t *query)
+ngx_http_voicebridge_record_take(ngx_shm_zone_t *zone,
+    ngx_http_voicebridge_found_t *f, ngx_uint_t n,
+    ngx_http_voicebridge_known_t *copies)
 {
     ngx_uint_t                       i;
-    ngx_http_voicebridge_found_t    *f;
+    ngx_http_voicebridge_known_t    *known;
     ngx_http_voicebridge_records_t  *records;
 
     records = ngx_http_voicebridge_zone_records(zone);
 
     ngx_http_voicebridge_zone_lock(zone);
 
-    for (i = 0; i < records->nlive && found->nelts < found->nalloc; i++) {
-        ngx_http_voicebridge_zone_breathe(zone, i);
+    for (i = 0; i < n; i++) {
 
-        if (records->owner[i]
-            && ngx_http_voicebridge_record_wanted(&records->live[i], query))
-        {
-            f = ngx_array_push(found);
+        known = &records->live[f[i].place];
 
-            f->serial = records->live[i].serial;
-            f->place = i;
+        if (records->owner[f[i].place] && known->serial == f[i].serial) {
+            copies[i] = *known;
+
+        } else {
+            copies[i].serial = 0;
         }
     }
 

@@ -49,8 +49,6 @@ ngx_http_voicebridge_talk_places(ngx_shm_zone_t *zone, ngx_pool_t *pool,
         }
 
         for (i = 0; i < sh->n; i++) {
-            ngx_http_voicebridge_zone_breathe(zone, i);
-
             place = &sh->place[i];
 
             if (place->seq <= since || (!place->owner && !place->ended)) {

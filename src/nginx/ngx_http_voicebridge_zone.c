@@ -408,18 +408,6 @@ ngx_http_voicebridge_zone_unlock(ngx_shm_zone_t *zone)
 
 
 void
-ngx_http_voicebridge_zone_breathe(ngx_shm_zone_t *zone, ngx_uint_t i)
-{
-    if (i % NGX_HTTP_VOICEBRIDGE_ZONE_BREATH
-        == NGX_HTTP_VOICEBRIDGE_ZONE_BREATH - 1)
-    {
-        ngx_http_voicebridge_zone_unlock(zone);
-        ngx_http_voicebridge_zone_lock(zone);
-    }
-}
-
-
-void
 ngx_http_voicebridge_zone_store(ngx_shm_zone_t *zone, ngx_atomic_t *word,
     ngx_atomic_uint_t value)
 {

@@ -19,10 +19,6 @@
 /* most that one change of the zone can store at once */
 #define NGX_HTTP_VOICEBRIDGE_ZONE_STORES  8
 
-/* calls that are looked at or copied while others wait for the mutex: some 50
- * microseconds, most of which the memory takes that a copy is the first in */
-#define NGX_HTTP_VOICEBRIDGE_ZONE_BREATH  16
-
 
 /* voicebridge_zone name:size; (http only) */
 char *ngx_http_voicebridge_zone_slot(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -43,12 +39,6 @@ void ngx_http_voicebridge_zone_store(ngx_shm_zone_t *zone, ngx_atomic_t *word,
     ngx_atomic_uint_t value);
 void ngx_http_voicebridge_zone_commit(ngx_shm_zone_t *zone);
 void ngx_http_voicebridge_zone_unlock(ngx_shm_zone_t *zone);
-
-/*
- * For who looks at many things one by one and has the mutex: lets others have
- * it after every ZONE_BREATH of them, of which i is the number.
- */
-void ngx_http_voicebridge_zone_breathe(ngx_shm_zone_t *zone, ngx_uint_t i);
 
 
 /*
