@@ -107,6 +107,9 @@ __DATA__
 
     $socket->expect_initiation;
     $socket->metadata(input => 'ulaw_8000', output => 'ulaw_8000');
+    $socket->send_json({ type => 'error', error_event => { code => 1008,
+        error_type => 'missing_dynamic_variable', message => 'Missing required '
+        . q(dynamic variables in first message: {'customer', 'amount_due'}) } });
     $socket->close_with(1008, 'no such variable');
 --- twilio
     return { body => { sid => $main::sid, status => 'queued' } };
@@ -126,7 +129,8 @@ __DATA__
     is $run->{status}, 1, 'not a good end';
     is $result->{outcome}, 'broken', 'its outcome';
     is $result->{reason}, 'agent_failed', 'why';
-    like $result->{error}, qr/no such variable/, 'in words';
+    like $result->{error}, qr/^1008 missing_dynamic_variable .*'amount_due'\}$/,
+         'in all of its words';
     is $result->{call_sid}, $main::sid, 'the call';
     cmp_ok $result->{duration}, '<', 60, 'its duration';
 

@@ -639,7 +639,7 @@ qr/exited on signal 9/
         my ($error) = map { $_->{message}{call}{error} // () } told(3);
 
         like $error, $n == 1 ? qr/^closed with 1011 "\x{e9}{50,61}$/
-                             : qr/^1011  \x{20ac}{35,42}$/,
+                             : qr/^1011  \x{20ac}{45,52}$/,
              'what is too long is cut between characters';
     }
 --- error_log

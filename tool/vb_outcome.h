@@ -34,7 +34,7 @@ typedef struct {
     vb_outcome_t     outcome;          /* NONE: it is going on */
     const char      *state;            /* a word for people, static */
     char             reason[40];       /* end_reason, or Twilio's status */
-    char             error[128];
+    char             error[160];
     int64_t          duration;         /* ms, or -1 */
 } vb_progress_of_call_t;
 

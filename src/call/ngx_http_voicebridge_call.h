@@ -200,7 +200,7 @@ typedef struct {
     vb_agent_variable_t                extra[NGX_HTTP_VOICEBRIDGE_MAX_EXTRA];
     ngx_uint_t                         nextra;
     ngx_uint_t                         nparameters;    /* of them, Twilio's */
-    char                               agent_error[128];  /* its last word */
+    char                               agent_error[160];  /* its last word */
 
     int64_t                            interrupted;    /* last event id, -1 */
 

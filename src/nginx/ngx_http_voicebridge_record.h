@@ -115,7 +115,7 @@ typedef struct {
     char                                agent_id[64];
     char                                from[24];
     char                                to[24];
-    char                                error[96];
+    char                                error[160];
 } ngx_http_voicebridge_record_t;
 
 
