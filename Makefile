@@ -465,17 +465,22 @@ DOC_PATH ?= $(PREFIX)/share/doc/voicebridge
 MAN_PATH ?= $(PREFIX)/share/man
 COMPLETION_PATH ?= $(PREFIX)/share/bash-completion/completions
 
-DOCS = $(wildcard README.md CHANGES LICENSE nginx.conf.example docs/*.md)
+# as in the source, so that the documents lead to each other
+DOCS = $(wildcard README.md CHANGES LICENSE nginx.conf.example docs/*.md \
+                  docs/*.png examples/*/*)
 MAN = $(wildcard docs/*.8 docs/*.7 docs/*.5 docs/*.1)
 
 install: build
-	install -d $(DESTDIR)$(MODULES_PATH) $(DESTDIR)$(DOC_PATH)
+	install -d $(DESTDIR)$(MODULES_PATH) \
+		$(addprefix $(DESTDIR)$(DOC_PATH)/,$(sort $(dir $(DOCS))))
 	install -D -m 755 $(BUILD)/voicebridge \
 		$(DESTDIR)$(PREFIX)/bin/voicebridge
 	install -D -m 644 tool/voicebridge.bash \
 		$(DESTDIR)$(COMPLETION_PATH)/voicebridge
 	install -m 644 $(MODULE) $(DESTDIR)$(MODULES_PATH)/
-	install -m 644 $(DOCS) $(DESTDIR)$(DOC_PATH)/
+	@for file in $(DOCS); do \
+		install -m 644 $$file $(DESTDIR)$(DOC_PATH)/$$file || exit; \
+	done
 	$(foreach page,$(MAN),install -D -m 644 $(page) \
 		$(DESTDIR)$(MAN_PATH)/man$(subst .,,$(suffix $(page)))/$(notdir \
 		$(page));)
