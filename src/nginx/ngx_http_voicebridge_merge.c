@@ -52,13 +52,13 @@ ngx_http_voicebridge_create_main_conf(ngx_conf_t *cf)
 
     /* the environment is the master's own and outlives every cycle */
 
-    value = getenv("ENVIRONMENT");
+    value = ngx_http_voicebridge_getenv(cf, "ENVIRONMENT");
 
     if (value && ngx_strcmp(value, "production") == 0) {
         vmcf->production = 1;
     }
 
-    value = getenv("HOST");
+    value = ngx_http_voicebridge_getenv(cf, "HOST");
 
     if (value) {
         vmcf->host.data = (u_char *) value;
@@ -67,12 +67,14 @@ ngx_http_voicebridge_create_main_conf(ngx_conf_t *cf)
 
     /* OpenSSL follows SSL_CERT_FILE by itself, libcurl as a library not */
 
-    value = getenv("SSL_CERT_FILE");
+    value = ngx_http_voicebridge_getenv(cf, "SSL_CERT_FILE");
 
     if (value) {
         vmcf->ca_file.data = (u_char *) value;
         vmcf->ca_file.len = ngx_strlen(value);
     }
+
+    (void) ngx_http_voicebridge_getenv(cf, "SSL_CERT_DIR");
 
     return vmcf;
 }
@@ -206,7 +208,7 @@ ngx_http_voicebridge_merge_secrets(ngx_conf_t *cf,
     if (conf->api_keys_off == NGX_CONF_UNSET) {
         conf->api_keys_off = 0;
 
-        keys = getenv("API_KEYS");
+        keys = ngx_http_voicebridge_getenv(cf, "API_KEYS");
 
         if (keys) {
             value.data = (u_char *) keys;

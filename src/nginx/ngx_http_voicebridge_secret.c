@@ -48,9 +48,49 @@ ngx_http_voicebridge_secret(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *secret)
 
 
 /*
- * The master has the whole environment, a worker only what "env" directives
- * name: hence at configuration time or never.
+ * The master has the whole environment, a worker and a binary that takes its
+ * place only what "env" directives name: hence at configuration time, and it
+ * is as if there were one.
  */
+
+char *
+ngx_http_voicebridge_getenv(ngx_conf_t *cf, const char *name)
+{
+    char             *value;
+    size_t            len;
+    ngx_str_t        *var;
+    ngx_uint_t        i;
+    ngx_core_conf_t  *ccf;
+
+    value = getenv(name);
+
+    if (value == NULL) {
+        return NULL;
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                           ngx_core_module);
+    var = ccf->env.elts;
+    len = ngx_strlen(name);
+
+    for (i = 0; i < ccf->env.nelts; i++) {
+        if (ngx_strncmp(var[i].data, name, len) == 0
+            && (var[i].data[len] == '\0' || var[i].data[len] == '='))
+        {
+            return value;
+        }
+    }
+
+    var = ngx_array_push(&ccf->env);
+
+    if (var) {
+        var->data = (u_char *) name;
+        var->len = len;
+    }
+
+    return value;
+}
+
 
 static ngx_int_t
 ngx_http_voicebridge_secret_getenv(ngx_conf_t *cf, const char *name,
@@ -58,7 +98,7 @@ ngx_http_voicebridge_secret_getenv(ngx_conf_t *cf, const char *name,
 {
     ngx_str_t  value;
 
-    value.data = (u_char *) getenv(name);
+    value.data = (u_char *) ngx_http_voicebridge_getenv(cf, name);
 
     if (value.data == NULL || value.data[0] == '\0') {
         return NGX_DECLINED;

@@ -10,6 +10,13 @@
 
 
 /*
+ * The value of a variable of the master's environment, or NULL; at
+ * configuration time only.  name, which has to live as long as the cycle, is
+ * kept for workers and for a new binary (USR2), as by an "env" directive.
+ */
+char *ngx_http_voicebridge_getenv(ngx_conf_t *cf, const char *name);
+
+/*
  * Reads the text behind env: or file: into *secret, or takes value, which is
  * null-terminated, as it is; at configuration time only.  One trailing LF or
  * CRLF of a file is cut.
