@@ -315,7 +315,11 @@ ngx_http_voicebridge_metrics_counters(vb_writer_t *w,
                 continue;
             }
 
-            /* labels are words of ours: nothing to be escaped */
+            /* there is no lock: labels were written before the family */
+
+            ngx_memory_barrier();
+
+            /* they are words of ours: nothing to be escaped */
 
             ngx_http_voicebridge_metrics_printf(w, "%s{%s=\"%s\"", m->name,
                                                 m->label[0], c->label[0]);
