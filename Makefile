@@ -43,6 +43,7 @@ help:
 	@echo '                check-compilers check-sanitize check-valgrind check-poll'
 	@echo '                check-static; check-matrix on three releases of Debian;'
 	@echo '                check-packages, check-rpm, check-apk;'
+	@echo '                check-arm64, what needs no nginx, under qemu;'
 	@echo '                check-n8n, the example, with its engine'
 	@echo '                check-dashboard, the page, in a browser'
 	@echo '                check-grafana, the dashboard for it, by its types'
@@ -104,7 +105,9 @@ PURE_SRCS = $(foreach room,$(PURE),$(wildcard src/$(room)/*.c))
 PURE_OBJS = $(PURE_SRCS:src/%.c=$(BUILD)/pure/%.o)
 
 # a program each; what several of them share is a header
-UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c)) \
+PURE_UNITS = $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(wildcard t/unit/*.c))
+
+UNITS = $(PURE_UNITS) \
         $(patsubst t/unit/nginx/%.c,$(BUILD)/unit/%,$(wildcard t/unit/nginx/*.c))
 
 PURE_CFLAGS = -std=gnu11 -W -Wall -Wextra -Wpointer-arith \
@@ -302,6 +305,15 @@ check-apk:
 	@tools/deps bare
 	@tools/check-packages apk $(BUILD)/packages $(SUITES)
 
+# the pure rooms and the tool on another processor, in a bare system
+check-arm64:
+	@tools/deps bare
+	@tools/check-arm64 $(BUILD)/bare $(SUITES)
+
+# the tests that need no nginx; UNDER runs a program of another processor
+run-units: $(PURE_UNITS) tool
+	@prove -v -j $(JOBS) --exec '$(UNDER)' $(PURE_UNITS) </dev/null
+
 check-sanitize: check-deps
 	@ASAN_OPTIONS=detect_leaks=0 \
 		$(CHECK) BUILD=$(BUILD)/sanitize $(SANITIZE_FLAGS) nginx
@@ -339,9 +351,9 @@ check-n8n: deps $(BUILD)/n8n/node_modules
 
 .PHONY: check-n8n
 
-.PHONY: check check-apk check-deps check-compilers check-matrix \
+.PHONY: check check-apk check-arm64 check-deps check-compilers check-matrix \
 	check-packages check-poll check-rpm check-sanitize check-static \
-	check-valgrind nginx
+	check-valgrind nginx run-units
 
 
 # the dashboard in Chromium; SCREENSHOTS=dir leaves some there
