@@ -158,7 +158,7 @@ const vb_command_t  vb_bulk_command = {
     "same command goes on where it was, and dials nobody twice.",
 
     "voicebridge bulk customers.csv --dry-run\n"
-    "voicebridge bulk customers.csv --test-call +14155550100\n"
+    "voicebridge bulk customers.csv --test-call +14155550111\n"
     "voicebridge bulk customers.csv --types due=number,vip=boolean \\\n"
     "    --live 20 --rate 5/s --retry busy=3:5m,no-answer=1:2h \\\n"
     "    --hours 09:00-20:00 --days mon-sat --timezone Europe/Berlin \\\n"
