@@ -15,6 +15,7 @@ add_block_preprocessor(sub {
     master_on() if $many;
     master_off() unless $many;
     workers($many ? 2 : 1);
+    worker_connections($_[0]->name =~ /counted/ ? 1024 : 512);
 });
 
 sub request {
@@ -283,3 +284,33 @@ too small for "voicebridge_max_agent_calls", make it larger
 --- must_die
 --- error_log
 "voicebridge_max_agent_calls" needs "voicebridge_zone"
+
+
+
+=== more than can be counted at a time
+--- http_config
+    voicebridge_zone voicebridge:4m;
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+    voicebridge_max_agent_calls 1000;
+
+    location = /twilio/outbound-call { voicebridge_outbound_call; }
+--- twilio
+    return { never => 1 };
+--- test
+    my @clients = map { Voicebridge::HTTP->connect } 1 .. 256;
+
+    $_->send_request(request('+15005550001')) for @clients;
+    twilio()->event('request') for @clients;
+
+    my $answer = place('+15005550002');
+
+    is $answer->{status}, 429, 'no more';
+    is $answer->{headers}{'retry-after'}, 5, 'at the moment';
+    is $answer->{json}{detail},
+       'Too many calls are being placed at the moment',
+       'and it is not for the agent\'s calls';
+    log_has(qr/\[warn\].*\+\*+0002 is not placed: Twilio is being asked for 2/);
+
+    is scalar(grep { $_->{event} eq 'request' } twilio()->events), 256,
+       'Twilio is not asked';

@@ -34,7 +34,7 @@ ngx_http_voicebridge_hold_take(ngx_http_voicebridge_hold_t *hold,
 
     if (n >= max || held == NULL) {
         ngx_http_voicebridge_zone_unlock(zone);
-        return NGX_DECLINED;
+        return n >= max ? NGX_DECLINED : NGX_BUSY;
     }
 
     held->pid = ngx_pid;
