@@ -1015,6 +1015,9 @@ each => 1
                  code => 20404, status => 404, message => 'not found' } },
              wrong  => { status => 401, body => {
                  code => 20003, status => 401, message => 'Authenticate' } },
+             number => { status => 400, body => {
+                 code => 21212, status => 400,
+                 message => 'The number +14155550123 is not yours' } },
              broken => { status => 500, body => '<html>' },
              closed => { close => 1 },
              never  => { never => 1 },
@@ -1033,9 +1036,11 @@ each => 1
            "$what: and this is no error";
     }
 
-    for (['wrong', 'status 401, code 20003 Authenticate'],
-         ['broken', 'status 500'], ['closed', 'status 0'],
-         ['never', 'status 0'])
+    for (['wrong', 'Twilio refused, status 401, code 20003 Authenticate'],
+         ['number', 'code 21212 The number +*******0123 is not yours'],
+         ['broken', 'Twilio refused, status 500'],
+         ['closed', 'Empty reply from server; the call ends instead'],
+         ['never', 'Operation timed out'])
     {
         my ($what, $why) = @$_;
         my $phone = failing("/twilio/media-stream?twiml=<$what/>");

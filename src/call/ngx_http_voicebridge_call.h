@@ -8,6 +8,7 @@
  *   _phone.c  what the phone says; _phone_start.c  its start
  *   _media.c  audio, both ways
  *   _end.c    the one way out; _remedy.c  what to do about it
+ *   _redirect.c  other TwiML instead
  *   _report.c what operators see of it; _relay.c  how fast it was
  *   _transcript.c  what is said; _speech.c  who speaks
  *   _event.c  what a webhook is told
@@ -365,6 +366,16 @@ void ngx_http_voicebridge_end(ngx_http_voicebridge_call_t *call,
 /* the next step of an ending, when something it waits for has happened or a
  * deadline is over */
 void ngx_http_voicebridge_end_step(ngx_http_voicebridge_call_t *call);
+
+/* closes the phone's stream, with the status that goes with the cause */
+void ngx_http_voicebridge_end_phone(ngx_http_voicebridge_call_t *call);
+
+/*
+ * _redirect.c: asks Twilio for other TwiML on the call, a new stream or the
+ * operator's fallback.  NGX_OK: under way, end_phone() follows if it fails;
+ * NGX_DECLINED: there is none; NGX_ERROR.
+ */
+ngx_int_t ngx_http_voicebridge_redirect(ngx_http_voicebridge_call_t *call);
 
 /* whether the request can be let go */
 ngx_uint_t ngx_http_voicebridge_end_reached(ngx_http_voicebridge_call_t *call);
