@@ -407,7 +407,7 @@ trying once more
 
     location = /timeout {
         voicebridge_media_stream;
-        voicebridge_connect_timeout 300ms;
+        voicebridge_connect_timeout 1s;
     }
 --- agent
     my ($api, $early) = both($agent);
