@@ -154,7 +154,9 @@ sub told { return map { $receiver->event('told') } 1 .. shift }
 
 sub types { return join ' ', map { $_->{message}{type} =~ s/^call\.//r } @_ }
 
-sub files { return grep { !/lock$/ } glob spool() . '/*/*' }
+# those that are whole: another is not there yet
+
+sub files { return grep { !m{/(?:lock|tmp-.*)$} } glob spool() . '/*/*' }
 
 # waits until the spool holds n events
 
