@@ -227,8 +227,8 @@ each => 1
     return {};
 --- test
     my $master = nginx_pid();
-    my @old = children($master);
     my $phone = live();
+    my @old = children($master);
     my $client = Voicebridge::HTTP->connect;
 
     is status('+15005550002'), 200, 'one rings';

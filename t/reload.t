@@ -149,6 +149,20 @@ sub gone {
     return 1;
 }
 
+# nginx's, when there are n: it has written its PID before it has any
+
+sub serving {
+    my $n = shift;
+    my $deadline = deadline_after();
+    my @workers;
+
+    until ((@workers = children(nginx_pid())) >= $n || time() > $deadline) {
+        sleep 0.02;
+    }
+
+    return @workers;
+}
+
 run_tests();
 
 __DATA__
@@ -164,7 +178,7 @@ __DATA__
     echo($agent);
 --- test
     my $master = nginx_pid();
-    my ($old) = children($master);
+    my ($old) = serving(1);
     my @phones = calls(200);
 
     is rounds(2, @phones), 0, 'two hundred calls';
@@ -327,7 +341,7 @@ __DATA__
 --- agent
     echo($agent);
 --- test
-    my @workers = children(nginx_pid());
+    my @workers = serving(2);
 
     is scalar @workers, 2, 'there are two workers';
 
@@ -379,7 +393,7 @@ qr/exited on signal 9/
     echo($agent);
 --- test
     my $master = nginx_pid();
-    my @workers = children($master);
+    my @workers = serving(2);
     my %port = (port => $ENV{TEST_NGINX_TLS_PORT});
     my (%calls, @phones);
 
