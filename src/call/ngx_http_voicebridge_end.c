@@ -22,6 +22,10 @@ typedef struct {
 } ngx_http_voicebridge_ending_t;
 
 
+static void ngx_http_voicebridge_end_hurry(ngx_http_voicebridge_call_t *call,
+    ngx_http_voicebridge_cause_t cause);
+static ngx_int_t ngx_http_voicebridge_end_drain(
+    ngx_http_voicebridge_call_t *call);
 static void ngx_http_voicebridge_end_agent(ngx_http_voicebridge_call_t *call,
     ngx_uint_t status);
 static void ngx_http_voicebridge_end_drained(
@@ -99,7 +103,6 @@ ngx_http_voicebridge_end(ngx_http_voicebridge_call_t *call,
 {
     u_char                         *p;
     va_list                         args;
-    ngx_msec_int_t                  queued;
     ngx_http_voicebridge_ending_t  *e;
 
     if (call->state == NGX_HTTP_VOICEBRIDGE_DONE) {
@@ -107,16 +110,7 @@ ngx_http_voicebridge_end(ngx_http_voicebridge_call_t *call,
     }
 
     if (call->cause != NGX_HTTP_VOICEBRIDGE_END_NONE) {
-
-        /* it ends already; without a phone there is nothing to wait for */
-
-        if (call->state < NGX_HTTP_VOICEBRIDGE_CLOSING
-            && (cause <= NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL
-                || cause >= NGX_HTTP_VOICEBRIDGE_END_SHUTDOWN))
-        {
-            ngx_http_voicebridge_end_phone(call);
-        }
-
+        ngx_http_voicebridge_end_hurry(call, cause);
         return;
     }
 
@@ -150,21 +144,51 @@ ngx_http_voicebridge_end(ngx_http_voicebridge_call_t *call,
 
     ngx_http_voicebridge_end_agent(call, e->agent);
 
-    /* also where all should have been played: the way to Twilio is long */
+    if (!e->drain || ngx_http_voicebridge_end_drain(call) != NGX_OK) {
+        ngx_http_voicebridge_end_drained(call);
+    }
+}
 
-    if (e->drain && call->agent_bytes && !call->phone.eof
-        && ngx_http_voicebridge_media_mark(call) == NGX_OK)
+
+/* it ends already; without a phone there is nothing to wait for */
+
+static void
+ngx_http_voicebridge_end_hurry(ngx_http_voicebridge_call_t *call,
+    ngx_http_voicebridge_cause_t cause)
+{
+    if (call->state < NGX_HTTP_VOICEBRIDGE_CLOSING
+        && (cause <= NGX_HTTP_VOICEBRIDGE_END_PHONE_PROTOCOL
+            || cause >= NGX_HTTP_VOICEBRIDGE_END_SHUTDOWN))
     {
-        queued = call->played - ngx_current_msec;
+        ngx_http_voicebridge_end_phone(call);
+    }
+}
 
-        call->mark_sent = 1;
-        call->state = NGX_HTTP_VOICEBRIDGE_DRAINING;
-        call->deadline = ngx_current_msec + ngx_max(queued, 0)
-                         + NGX_HTTP_VOICEBRIDGE_DRAIN_MARGIN;
-        return;
+
+/*
+ * Waits until the caller has heard all, also where all should have been
+ * played: the way to Twilio is long.  NGX_DECLINED: there is nothing to hear.
+ */
+
+static ngx_int_t
+ngx_http_voicebridge_end_drain(ngx_http_voicebridge_call_t *call)
+{
+    ngx_msec_int_t  queued;
+
+    if (call->agent_bytes == 0 || call->phone.eof
+        || ngx_http_voicebridge_media_mark(call) != NGX_OK)
+    {
+        return NGX_DECLINED;
     }
 
-    ngx_http_voicebridge_end_drained(call);
+    queued = call->played - ngx_current_msec;
+
+    call->mark_sent = 1;
+    call->state = NGX_HTTP_VOICEBRIDGE_DRAINING;
+    call->deadline = ngx_current_msec + ngx_max(queued, 0)
+                     + NGX_HTTP_VOICEBRIDGE_DRAIN_MARGIN;
+
+    return NGX_OK;
 }
 
 
