@@ -5,6 +5,7 @@
 use strict;
 use warnings;
 
+use IO::Select ();
 use IO::Socket::IP ();
 use Test::More;
 use Time::HiRes qw( time );
@@ -94,6 +95,31 @@ is Voicebridge::Phone::signature('12345',
     is_deeply [ map { $_->{event} } $agent->finish ],
        [ qw( request open initiation heard close done ) ],
        'every event, in its order';
+}
+
+
+# of two that connect, the first asks last: no one is forgotten
+
+{
+    my $agent = Voicebridge::Agent->start(script => sub {
+        my $agent = shift;
+        my $answered = 0;
+
+        while ($answered < 2) {
+            my @ready = IO::Select->new($agent->waiting)->can_read;
+            my $caller = $agent->arrived or next;
+
+            $caller->open_socket;
+            $answered++;
+        }
+    });
+
+    my ($late, $early) = map { caller_of($agent)->open } 1 .. 2;
+
+    is $early->handshake, 101, 'who asks first';
+    is $late->handshake, 101, 'and who connected before';
+
+    $agent->finish;
 }
 
 

@@ -17,31 +17,37 @@ add_block_preprocessor(sub { workers($_[0]->name =~ /dies|two workers/ ? 2 : 1) 
 sub echo {
     my $agent = shift;
 
-    my $select = IO::Select->new($agent->{lifeline}, @{$agent->{listeners}});
     my %sockets;
 
-    while (my @ready = $select->can_read(60)) {
-        for my $ready (@ready) {
-            return if $ready == $agent->{lifeline};
+    while (1) {
+        my @waiting = ($agent->waiting, map { $_->sock } values %sockets);
 
+        for my $ready (IO::Select->new(@waiting)->can_read) {
             my $socket = $sockets{$ready};
 
             if (!$socket) {
-                $socket = $agent->socket;
-                $socket->expect_initiation;
-                $socket->metadata(input => 'ulaw_8000', output => 'ulaw_8000');
-                $sockets{$socket->sock} = $socket;
-                $select->add($socket->sock);
-                next;
+                my $caller = $agent->arrived;
+
+                # who waits is not the same any more
+                $sockets{$caller->sock} = conversation($caller) if $caller;
+                last;
             }
 
             next if hear($socket);
 
-            $select->remove($ready);
             delete $sockets{$ready};
             $socket->disconnect;
         }
     }
+}
+
+sub conversation {
+    my $socket = shift->open_socket;
+
+    $socket->expect_initiation;
+    $socket->metadata(input => 'ulaw_8000', output => 'ulaw_8000');
+
+    return $socket;
 }
 
 # what there is in one call; false when it is over

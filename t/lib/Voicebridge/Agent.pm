@@ -82,21 +82,42 @@ sub serve {
 sub request {
     my ($self, $timeout) = @_;
 
-    my $silent = $self->{silent} //= [];
-
     while (1) {
-        my $connection = $self->accept($timeout, @$silent);
+        my $connection = $self->arrived($timeout);
 
-        if (!grep { $_ == $connection } @$silent) {
-            push @$silent, $connection;
-            next;
-        }
-
-        @$silent = grep { $_ != $connection } @$silent;
-
-        # some only connect to see whether they can
-        return $connection if $connection->next_request;
+        return $connection if $connection;
     }
+}
+
+
+# One step towards it, for a script that has more to do: a connection whose
+# first request has been read, or undef where somebody has only connected, or
+# left again.  The next step waits for nothing when one of waiting() can be
+# read, unless that is the lifeline.
+
+sub arrived {
+    my ($self, $timeout) = @_;
+
+    my $silent = $self->{silent} //= [];
+    my $connection = $self->accept($timeout, @$silent);
+
+    if (!grep { $_ == $connection } @$silent) {
+        push @$silent, $connection;
+        return undef;
+    }
+
+    @$silent = grep { $_ != $connection } @$silent;
+
+    # some only connect to see whether they can
+    return $connection->next_request && $connection;
+}
+
+
+sub waiting {
+    my $self = shift;
+
+    return ($self->{lifeline}, @{$self->{listeners}},
+            map { $_->sock } @{$self->{silent} // []});
 }
 
 
@@ -128,13 +149,7 @@ sub socket {
             next;
         }
 
-        die "asked for $connection->{request}{target} instead of a socket\n"
-            unless $connection->{request}{path} eq SOCKET;
-
-        $connection->upgrade(%o);
-        $connection->note(event => 'open');
-
-        return $connection;
+        return $connection->open_socket(%o);
     }
 }
 
@@ -179,6 +194,21 @@ sub answer_signed_url {
 
     return $self->respond($o{status} // 200,
                           $o{body} // { signed_url => $url });
+}
+
+
+# the WebSocket that its request asks for
+
+sub open_socket {
+    my ($self, %o) = @_;
+
+    die "asked for $self->{request}{target} instead of a socket\n"
+        unless $self->{request}{path} eq Voicebridge::Agent::SOCKET;
+
+    $self->upgrade(%o);
+    $self->note(event => 'open');
+
+    return $self;
 }
 
 
