@@ -87,8 +87,8 @@ sub calls {
 
         $phone->start(parameters => { agent_id => 'agent_1' });
 
-        # the agent has something to tell about each, and waits for a reader
-        agent()->events;
+        # what the agent has to tell about many would fill its pipe
+        agent()->event('initiation');
 
         $phone;
     } 1 .. $n;
