@@ -130,6 +130,55 @@ __DATA__
 
 
 
+=== agents whose ids differ late
+--- http_config
+    voicebridge_zone voicebridge:1m;
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+    voicebridge_elevenlabs_auth none;
+    voicebridge_max_agent_calls 1;
+
+    location = /twilio/outbound-call { voicebridge_outbound_call; }
+    location = /twilio/media-stream { voicebridge_media_stream; }
+--- agent_options
+each => 1
+--- agent
+    $agent->upgrade;
+
+    $agent->expect_initiation;
+    $agent->metadata(input => 'ulaw_8000', output => 'ulaw_8000');
+    $agent->note(event => 'live');
+    $agent->recv_close;
+
+    return 1;
+--- twilio
+    return {};
+--- test
+    # the longest there are
+
+    my ($one, $other) = map { 'a' x 255 . $_ } 1, 2;
+    my $answer = place('+15005550001', agent_id => $one);
+
+    is $answer->{status}, 200, 'a call of one';
+    is status('+15005550002', agent_id => $one), 429, 'which has no second';
+    is status('+15005550002', agent_id => $other), 200, 'one of the other';
+    is status('+15005550002', agent_id => $other), 429, 'no second, either';
+    is status('+15005550002', agent_id => substr $one, 0, 63), 200,
+       'and one whose id is their beginning';
+
+    my $phone = phone(call_sid => $answer->{json}{call_sid})->connect;
+
+    $phone->start(parameters => { agent_id => $one });
+    agent()->event('live');
+
+    is status('+15005550002', agent_id => $one), 429, 'one is live';
+
+    $phone->disconnect;
+    is until_placed('+15005550002', agent_id => $one), 200, 'it is over';
+    is status('+15005550002', agent_id => $other), 429, 'the other\'s is not';
+
+
+
 === calls that Twilio is being asked for
 --- http_config
     voicebridge_zone voicebridge:1m;

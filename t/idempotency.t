@@ -540,9 +540,12 @@ qr/exited on signal 9/
 
 === a zone that is too small
 --- http_config
-    voicebridge_zone voicebridge:32k;
+    voicebridge_zone voicebridge:64k;
 --- config
     $TEST_NGINX_VOICEBRIDGE
+
+    # which takes what the rest has left
+    voicebridge_max_agent_calls 9;
 
     location = /twilio/outbound-call {
         voicebridge_outbound_call;

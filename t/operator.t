@@ -23,9 +23,10 @@ my $sid = 'CA' . '0123456789abcdef' x 2;
 sub sid { return $sid }
 
 sub place {
+    my $agent = shift // 'agent_1';
     my $answer = http(POST => '/twilio/outbound-call',
                       headers => { 'X-API-Key' => $ENV{TEST_NGINX_API_KEY} },
-                      json => { agent_id => 'agent_1', session_id => 's1',
+                      json => { agent_id => $agent, session_id => 's1',
                                 metadata => { to_number => '+15005550009' } });
 
     die "not placed: $answer->{body}\n" unless $answer->{status} == 200;
@@ -285,7 +286,7 @@ __DATA__
 
     my $found = sub {
         my $answer = calls("?$_[0]");
-        my %n = map { $calls[$_] => $_ } 0 .. 3;
+        my %n = map { $calls[$_] => $_ } 0 .. $#calls;
 
         return join ' ', map {
             join ',', map { $n{$_->{call_sid}} } @{$answer->{$_}}
@@ -309,6 +310,17 @@ __DATA__
     my $created = one($calls[0])->{created} =~ s/\.\d+Z/Z/r;
 
     is $found->("since=$created"), '1,0 3,2', 'a second is found';
+
+    # what is shown of an agent's id is not all of it
+
+    my @long = map { 'a' x 63 . "-$_" } 1, 2;
+
+    push @calls, map { place($_) } @long;
+
+    is $found->("agent=$long[0]"), '4 ', 'a long id';
+    is $found->("agent=$long[1]"), '5 ', 'and one that differs late';
+    is $found->("agent=$long[0]0"), ' ', 'and a longer one';
+    is $found->('agent=' . one($calls[5])->{agent_id}), '5,4 ', 'as shown';
 
     my %bad = (
         'sid=CA1'                    => 'sid',

@@ -163,7 +163,7 @@ ngx_http_voicebridge_report_record(ngx_http_voicebridge_call_t *call,
     ngx_http_voicebridge_report_text(record->session_id, &ctx->session_id);
     ngx_http_voicebridge_report_text(record->conversation_id,
                                      &ctx->conversation_id);
-    ngx_http_voicebridge_report_text(record->agent_id, &ctx->agent_id);
+    ngx_http_voicebridge_record_agent(record, &ctx->agent_id);
 
     ngx_http_voicebridge_report_number(record->from, sizeof(record->from),
                                        &ctx->from);

@@ -35,7 +35,7 @@ ngx_http_voicebridge_record_of(ngx_http_voicebridge_ctx_t *ctx,
     ngx_http_voicebridge_placed_text(record->direction, &direction);
     ngx_http_voicebridge_placed_text(record->call_sid, &ctx->call_sid);
     ngx_http_voicebridge_placed_text(record->session_id, &ctx->session_id);
-    ngx_http_voicebridge_placed_text(record->agent_id, &ctx->agent_id);
+    ngx_http_voicebridge_record_agent(record, &ctx->agent_id);
 
     ngx_http_voicebridge_placed_number(record->from, sizeof(record->from),
                                        &ctx->from);

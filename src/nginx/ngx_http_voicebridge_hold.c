@@ -6,8 +6,7 @@
 
 
 static ngx_uint_t ngx_http_voicebridge_hold_count_locked(ngx_shm_zone_t *zone,
-    ngx_str_t *agent_id, uint64_t hash, ngx_http_voicebridge_held_t **free);
-static uint64_t ngx_http_voicebridge_hold_hash(ngx_str_t *agent_id);
+    uint64_t agent, ngx_http_voicebridge_held_t **free);
 static ngx_uint_t ngx_http_voicebridge_hold_gone(
     ngx_http_voicebridge_held_t *held);
 
@@ -16,13 +15,13 @@ ngx_int_t
 ngx_http_voicebridge_hold_take(ngx_http_voicebridge_hold_t *hold,
     ngx_shm_zone_t *zone, ngx_str_t *agent_id, ngx_uint_t max, ngx_msec_t ms)
 {
-    uint64_t                       hash;
+    uint64_t                       agent;
     ngx_uint_t                     n;
     ngx_http_voicebridge_held_t   *held;
     ngx_http_voicebridge_holds_t  *holds;
 
     holds = ngx_http_voicebridge_zone_holds(zone);
-    hash = ngx_http_voicebridge_hold_hash(agent_id);
+    agent = ngx_http_voicebridge_record_agent_hash(agent_id);
 
     /* calls of workers that were killed, and those nothing is heard of */
 
@@ -30,7 +29,7 @@ ngx_http_voicebridge_hold_take(ngx_http_voicebridge_hold_t *hold,
 
     ngx_http_voicebridge_zone_lock(zone);
 
-    n = ngx_http_voicebridge_hold_count_locked(zone, agent_id, hash, &held);
+    n = ngx_http_voicebridge_hold_count_locked(zone, agent, &held);
 
     if (n >= max || held == NULL) {
         ngx_http_voicebridge_zone_unlock(zone);
@@ -39,7 +38,7 @@ ngx_http_voicebridge_hold_take(ngx_http_voicebridge_hold_t *hold,
 
     held->pid = ngx_pid;
     held->expires = ngx_current_msec + ms;
-    held->agent = hash;
+    held->agent = agent;
 
     ngx_memory_barrier();
 
@@ -76,27 +75,17 @@ ngx_http_voicebridge_hold_release(ngx_http_voicebridge_hold_t *hold)
 
 static ngx_uint_t
 ngx_http_voicebridge_hold_count_locked(ngx_shm_zone_t *zone,
-    ngx_str_t *agent_id, uint64_t hash, ngx_http_voicebridge_held_t **free)
+    uint64_t agent, ngx_http_voicebridge_held_t **free)
 {
-    ngx_uint_t                        i, n;
-    ngx_http_voicebridge_held_t      *held;
-    ngx_http_voicebridge_record_t     record;
-    ngx_http_voicebridge_records_t   *records;
+    ngx_uint_t                       i, n;
+    ngx_http_voicebridge_held_t     *held;
+    ngx_http_voicebridge_records_t  *records;
 
     records = ngx_http_voicebridge_zone_records(zone);
     n = 0;
 
-    ngx_http_voicebridge_record_text(record.agent_id, sizeof(record.agent_id),
-                                     agent_id);
-
     for (i = 0; i < records->nlive; i++) {
-
-        if (records->owner[i]
-            && ngx_strcmp(records->live[i].record.agent_id, record.agent_id)
-               == 0)
-        {
-            n++;
-        }
+        n += (records->owner[i] && records->live[i].record.agent == agent);
     }
 
     held = ngx_http_voicebridge_zone_holds(zone)->held;
@@ -109,30 +98,12 @@ ngx_http_voicebridge_hold_count_locked(ngx_shm_zone_t *zone,
             held[i].serial = 0;
             *free = &held[i];
 
-        } else if (held[i].agent == hash) {
+        } else if (held[i].agent == agent) {
             n++;
         }
     }
 
     return n;
-}
-
-
-/* FNV-1a */
-
-static uint64_t
-ngx_http_voicebridge_hold_hash(ngx_str_t *agent_id)
-{
-    size_t    i;
-    uint64_t  hash;
-
-    hash = 14695981039346656037U;
-
-    for (i = 0; i < agent_id->len; i++) {
-        hash = (hash ^ agent_id->data[i]) * 1099511628211U;
-    }
-
-    return hash;
 }
 
 

@@ -418,6 +418,35 @@ ngx_http_voicebridge_record_text(char *dst, size_t size, ngx_str_t *src)
 }
 
 
+void
+ngx_http_voicebridge_record_agent(ngx_http_voicebridge_record_t *record,
+    ngx_str_t *agent_id)
+{
+    record->agent = ngx_http_voicebridge_record_agent_hash(agent_id);
+
+    ngx_http_voicebridge_record_text(record->agent_id,
+                                     sizeof(record->agent_id), agent_id);
+}
+
+
+/* FNV-1a */
+
+uint64_t
+ngx_http_voicebridge_record_agent_hash(ngx_str_t *agent_id)
+{
+    size_t    i;
+    uint64_t  hash;
+
+    hash = 14695981039346656037U;
+
+    for (i = 0; i < agent_id->len; i++) {
+        hash = (hash ^ agent_id->data[i]) * 1099511628211U;
+    }
+
+    return hash;
+}
+
+
 uint64_t
 ngx_http_voicebridge_record_now(void)
 {

@@ -104,6 +104,7 @@ typedef struct {
     uint32_t                            first_audio;   /* ms, or UINT32_MAX */
     uint32_t                            caller_audio;  /* ms */
     uint32_t                            agent_audio;   /* ms */
+    uint64_t                            agent;     /* a hash of its id */
 
     char                                state[12];
     char                                end_reason[24];
@@ -237,6 +238,14 @@ void ngx_http_voicebridge_record_retire_locked(ngx_shm_zone_t *zone,
 
 /* copies a text into a record's member of size bytes, where it is UTF-8 */
 void ngx_http_voicebridge_record_text(char *dst, size_t size, ngx_str_t *src);
+
+/*
+ * Sets the agent.  What is kept of an id may be the beginning of another one,
+ * too: agents are told apart by the hash of all of it as well.
+ */
+void ngx_http_voicebridge_record_agent(ngx_http_voicebridge_record_t *record,
+    ngx_str_t *agent_id);
+uint64_t ngx_http_voicebridge_record_agent_hash(ngx_str_t *agent_id);
 
 /* ms since the epoch */
 uint64_t ngx_http_voicebridge_record_now(void);

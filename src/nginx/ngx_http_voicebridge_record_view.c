@@ -27,6 +27,8 @@ static ngx_array_t *ngx_http_voicebridge_record_recent(ngx_shm_zone_t *zone,
     ngx_pool_t *pool, ngx_http_voicebridge_query_t *query);
 static ngx_uint_t ngx_http_voicebridge_record_wanted(
     ngx_http_voicebridge_known_t *known, ngx_http_voicebridge_query_t *query);
+static ngx_uint_t ngx_http_voicebridge_record_of_agent(
+    ngx_http_voicebridge_record_t *record, ngx_str_t *agent_id);
 static ngx_uint_t ngx_http_voicebridge_record_is(const char *text,
     ngx_str_t *wanted);
 static int ngx_libc_cdecl ngx_http_voicebridge_record_newer(const void *one,
@@ -218,12 +220,22 @@ ngx_http_voicebridge_record_wanted(ngx_http_voicebridge_known_t *known,
            && ngx_http_voicebridge_record_is(record->call_sid,
                                              &query->call_sid)
            && ngx_http_voicebridge_record_is(record->state, &query->state)
-           && ngx_http_voicebridge_record_is(record->agent_id,
-                                             &query->agent_id)
+           && ngx_http_voicebridge_record_of_agent(record, &query->agent_id)
            && ngx_http_voicebridge_record_is(record->direction,
                                              &query->direction)
            && ngx_http_voicebridge_record_is(record->end_reason,
                                              &query->end_reason);
+}
+
+
+/* by its id, or by as much of it as is shown */
+
+static ngx_uint_t
+ngx_http_voicebridge_record_of_agent(ngx_http_voicebridge_record_t *record,
+    ngx_str_t *agent_id)
+{
+    return ngx_http_voicebridge_record_is(record->agent_id, agent_id)
+           || record->agent == ngx_http_voicebridge_record_agent_hash(agent_id);
 }
 
 

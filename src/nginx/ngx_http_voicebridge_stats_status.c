@@ -78,6 +78,7 @@ ngx_http_voicebridge_stats_placed_locked(ngx_shm_zone_t *zone,
                        sizeof(record->session_id));
             ngx_memcpy(known->record.agent_id, record->agent_id,
                        sizeof(record->agent_id));
+            known->record.agent = record->agent;
         }
 
         ngx_http_voicebridge_record_event_locked(known, event, 0);
