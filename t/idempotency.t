@@ -488,6 +488,22 @@ qr/exited on signal 9/
     is place(undef)->{status}, 200, 'no session' for 1 .. 2;
     is asked(), 4, 'calls';
 
+    # what one calls a session another may call a key
+
+    $order->{session_id} = 'key-1';
+    my $session = place(undef, $order);
+
+    is $session->{status}, 200, 'a session of the name of a key';
+    is_repeated(place(undef, $order), $session, 'which is one of its own');
+
+    $order->{session_id} = 'key-2';
+    my $key = place('key-2', $order);
+
+    is $key->{status}, 200, 'a key of the name of its session';
+    is_repeated(place('key-2', $order), $key, 'by the key');
+    isnt place(undef, $order)->{body}, $key->{body}, 'by the session another';
+    is asked(), 7, 'calls';
+
 
 
 === a zone that is full

@@ -42,9 +42,9 @@ static ngx_int_t ngx_http_voicebridge_once_placed(ngx_http_request_t *r,
 static ngx_int_t ngx_http_voicebridge_once_key(ngx_http_request_t *r,
     ngx_str_t *session_id, ngx_str_t *key, ngx_str_t *detail);
 static ngx_int_t ngx_http_voicebridge_once_id(ngx_http_request_t *r,
-    ngx_str_t *key, ngx_http_voicebridge_idempotency_t *id);
+    ngx_str_t *key, ngx_http_voicebridge_once_t *once);
 static ngx_int_t ngx_http_voicebridge_once_hash_key(ngx_http_request_t *r,
-    EVP_MD_CTX *md, ngx_str_t *key);
+    EVP_MD_CTX *md, ngx_str_t *key, ngx_uint_t session);
 static ngx_int_t ngx_http_voicebridge_once_part(EVP_MD_CTX *md,
     ngx_str_t *part);
 static ngx_int_t ngx_http_voicebridge_once_piece(void *data,
@@ -78,13 +78,14 @@ ngx_http_voicebridge_outbound_first(ngx_http_request_t *r,
         return NGX_HTTP_NOT_IMPLEMENTED;
     }
 
-    if (ngx_http_voicebridge_once_id(r, &key, &order->once.id) != NGX_OK) {
+    order->once.session = (key.data == order->request.session_id.data);
+
+    if (ngx_http_voicebridge_once_id(r, &key, &order->once) != NGX_OK) {
         return NGX_ERROR;
     }
 
     order->once.zone = vmcf->zone;
     order->once.made = (order->request.session_id.len == 0);
-    order->once.session = (key.data == order->request.session_id.data);
 
     switch (ngx_http_voicebridge_idempotency_find(vmcf->zone, &order->once.id,
                                                   r->pool, &order->kept))
@@ -346,7 +347,7 @@ refused:
 
 static ngx_int_t
 ngx_http_voicebridge_once_id(ngx_http_request_t *r, ngx_str_t *key,
-    ngx_http_voicebridge_idempotency_t *id)
+    ngx_http_voicebridge_once_t *once)
 {
     u_char       of_key[EVP_MAX_MD_SIZE], of_body[EVP_MAX_MD_SIZE];
     ngx_int_t    rc;
@@ -361,7 +362,8 @@ ngx_http_voicebridge_once_id(ngx_http_request_t *r, ngx_str_t *key,
     ngx_memzero(of_body, sizeof(of_body));
 
     rc = (EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1
-          && ngx_http_voicebridge_once_hash_key(r, md, key) == NGX_OK
+          && ngx_http_voicebridge_once_hash_key(r, md, key, once->session)
+             == NGX_OK
           && EVP_DigestFinal_ex(md, of_key, NULL) == 1
           && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1
           && ngx_http_voicebridge_body_each(r, ngx_http_voicebridge_once_piece,
@@ -372,18 +374,21 @@ ngx_http_voicebridge_once_id(ngx_http_request_t *r, ngx_str_t *key,
 
     EVP_MD_CTX_free(md);
 
-    ngx_memcpy(id->key, of_key, NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_HASH);
-    ngx_memcpy(id->body, of_body, NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_HASH);
+    ngx_memcpy(once->id.key, of_key, NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_HASH);
+    ngx_memcpy(once->id.body, of_body, NGX_HTTP_VOICEBRIDGE_IDEMPOTENCY_HASH);
 
     return rc;
 }
 
 
-/* what is a key of somebody's is another one of anybody else's */
+/*
+ * What is a key of somebody's is another one of anybody else's, and a session
+ * is no header of the same text.
+ */
 
 static ngx_int_t
 ngx_http_voicebridge_once_hash_key(ngx_http_request_t *r, EVP_MD_CTX *md,
-    ngx_str_t *key)
+    ngx_str_t *key, ngx_uint_t session)
 {
     ngx_str_t                         sid, *api_key;
     ngx_http_core_loc_conf_t         *clcf;
@@ -391,6 +396,8 @@ ngx_http_voicebridge_once_hash_key(ngx_http_request_t *r, EVP_MD_CTX *md,
 
     static ngx_str_t  name = ngx_string("x-api-key");
     static ngx_str_t  none = ngx_null_string;
+    static ngx_str_t  kinds[] = { ngx_string("idempotency-key"),
+                                  ngx_string("session_id") };
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
@@ -406,6 +413,7 @@ ngx_http_voicebridge_once_hash_key(ngx_http_request_t *r, EVP_MD_CTX *md,
             && ngx_http_voicebridge_once_part(md, &sid) == NGX_OK
             && ngx_http_voicebridge_once_part(md, api_key ? api_key : &none)
                == NGX_OK
+            && ngx_http_voicebridge_once_part(md, &kinds[session]) == NGX_OK
             && ngx_http_voicebridge_once_part(md, key) == NGX_OK)
            ? NGX_OK : NGX_ERROR;
 }
