@@ -1,15 +1,21 @@
 # Live calls while nginx reloads, stops, or loses a worker.
 
 use Voicebridge::Test;
+use Voicebridge::Metrics qw( metrics until_metric );
 use Voicebridge::Process qw( children );
 use Voicebridge::WebSocket qw( deadline_after );
 
 use Time::HiRes qw( time );
 
-master_on();
 worker_connections(1024);
 
-add_block_preprocessor(sub { workers($_[0]->name =~ /dies|two workers/ ? 2 : 1) });
+add_block_preprocessor(sub {
+    my $alone = $_[0]->name =~ /without a master/;
+
+    master_on() unless $alone;
+    master_off() if $alone;
+    workers($_[0]->name =~ /dies|two workers/ ? 2 : 1);
+});
 
 
 # An agent that says what it hears, in all the calls there are.
@@ -90,6 +96,7 @@ sub calls {
         # what the agent has to tell about many would fill its pipe
         agent()->event('initiation');
 
+        $phone->{begun} = 1;
         $phone;
     } 1 .. $n;
 
@@ -153,6 +160,28 @@ sub gone {
     }
 
     return 1;
+}
+
+# calls that were cut by a stop: of n of them an agent knows
+
+sub stopped {
+    my ($n, @phones) = @_;
+
+    for my $phone (@phones) {
+        is(($phone->recv_close)[0], 1001, 'the phone is told');
+        $phone->disconnect;
+    }
+
+    is agent()->event('close')->{code}, 1001, 'and the agent' for 1 .. $n;
+
+    for my $phone (@phones) {
+        my $sid = $phone->{begun} ? $phone->{call_sid} : '-';
+
+        like log_has(qr/call $sid: Call ended: this worker had to exit/),
+             qr/\[warn\].*, reason=shutdown /, 'the log';
+        like calls_log_has(qr/^call=$sid .*reason=shutdown/), qr/ http=101 /,
+             'the access log';
+    }
 }
 
 # nginx's, when there are n: it has written its PID before it has any
@@ -329,6 +358,111 @@ __DATA__
     ok gone($master), 'nginx leaves';
     like calls_log_has(qr/reason=shutdown/), qr/http=101/, 'the access log';
     log_has(qr/\[warn\].*Call ended: this worker had to exit/);
+--- no_error_log
+[alert]
+[crit]
+
+
+
+=== a stop
+--- config
+    listen 127.0.0.1:$TEST_NGINX_TLS_PORT ssl;
+    ssl_certificate      $TEST_NGINX_CERTIFICATES/good.crt;
+    ssl_certificate_key  $TEST_NGINX_CERTIFICATES/good.key;
+
+    access_log $TEST_NGINX_CALLS_LOG calls buffer=64k;
+
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+        $TEST_NGINX_VOICEBRIDGE
+        voicebridge_elevenlabs_auth none;
+    }
+--- agent
+    echo($agent);
+--- test
+    my $master = nginx_pid();
+    my @phones = (phone()->connect, calls(20),
+                  calls(5, port => $ENV{TEST_NGINX_TLS_PORT}, tls => {
+                      ca => "$ENV{TEST_NGINX_CERTIFICATES}/ca.crt" }));
+
+    kill TERM => $master;
+    stopped(25, @phones);
+    ok gone($master), 'nginx has stopped';
+--- no_error_log
+[alert]
+[crit]
+
+
+
+=== a stop without a master
+--- config
+    access_log $TEST_NGINX_CALLS_LOG calls;
+
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+        $TEST_NGINX_VOICEBRIDGE
+        voicebridge_elevenlabs_auth none;
+    }
+--- agent
+    echo($agent);
+--- test
+    my $nginx = nginx_pid();
+    my @phones = calls(5);
+
+    # a quit does not wait, either
+
+    kill QUIT => $nginx;
+    stopped(5, @phones);
+    ok gone($nginx), 'nginx has stopped';
+--- no_error_log
+[alert]
+[crit]
+
+
+
+=== a worker that is to exit at once
+--- http_config
+    voicebridge_zone voicebridge:1m;
+--- config
+    access_log $TEST_NGINX_CALLS_LOG calls;
+
+    location = /metrics { voicebridge_metrics; }
+
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+        $TEST_NGINX_VOICEBRIDGE
+        voicebridge_elevenlabs_auth none;
+    }
+--- agent
+    echo($agent);
+--- test
+    my ($old) = serving(1);
+    my @phones = (calls(4), phone()->connect);
+
+    # one whose end has begun, and has its reason
+
+    $phones[0]->stop;
+    is(($phones[0]->recv_close)[0], 1000, 'one has hung up');
+    is agent()->event('close')->{code}, 1000, 'as its agent knows';
+
+    kill TERM => $old;
+    log_has(qr/worker process $old exited with code 0/);
+
+    stopped(3, @phones[1 .. $#phones]);
+    log_has(qr/call $phones[0]{call_sid}: Call ended: the caller hung up/);
+
+    # another worker tells
+
+    until_metric('voicebridge_calls_live', 0);
+
+    my $m = metrics();
+    my %n;
+
+    $n{/reason="(\w+)"/ ? $1 : ''} += $m->{$_}
+        for grep { /^voicebridge_calls_total\{/ } keys %$m;
+
+    is join(' ', map { "$n{$_} $_" } sort keys %n),
+       '1 caller_hung_up 4 shutdown', 'all are counted, and none is lost';
 --- no_error_log
 [alert]
 [crit]

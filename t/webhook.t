@@ -418,6 +418,40 @@ qr/exited on signal 9/
 
 
 
+=== a worker that is to exit at once
+--- test
+    my $port = receiver()->port;
+
+    receiver()->stop;
+
+    my @phones = map { call() } 1 .. 20;
+    my $sid = $phones[0]{call_sid};
+    my $old = pid_of(qr/call $sid: Media stream started/);
+
+    kill TERM => $old;
+    log_has(qr/worker process $old exited with code 0/);
+
+    receive(undef, port => $port);
+
+    my %of;
+
+    push @{$of{$_->{message}{call}{call_sid}}}, $_ for told(60);
+
+    for my $phone (@phones) {
+        my @its = @{$of{$phone->{call_sid}}};
+
+        is types(@its), 'started answered ended', 'all events, in order';
+        is $its[2]{message}{call}{end_reason}, 'shutdown', 'and why it ended';
+    }
+
+    until_files(0);
+    is scalar(glob(spool() . "/worker-$old-*") // ''), '', 'and tidies up';
+--- no_error_log
+[alert]
+are lost
+
+
+
 === nginx itself, killed between an event and its delivery
 --- test
     my $port = receiver()->port;

@@ -39,6 +39,9 @@ static void ngx_http_voicebridge_call_cleanup(void *data);
 static ngx_http_voicebridge_call_t  **ngx_http_voicebridge_calls;
 static ngx_connection_t              *ngx_http_voicebridge_connections;
 
+/* all there are, taken or not */
+static ngx_queue_t                    ngx_http_voicebridge_all;
+
 
 ngx_int_t
 ngx_http_voicebridge_call_start(ngx_http_request_t *r,
@@ -68,6 +71,12 @@ ngx_http_voicebridge_call_start(ngx_http_request_t *r,
 
     cln->handler = ngx_http_voicebridge_call_cleanup;
     cln->data = call;
+
+    if (ngx_http_voicebridge_all.next == NULL) {
+        ngx_queue_init(&ngx_http_voicebridge_all);
+    }
+
+    ngx_queue_insert_tail(&ngx_http_voicebridge_all, &call->queue);
 
     ngx_http_voicebridge_leg_init(&call->phone, c, 0,
                                   call->conf->max_stream_message_size);
@@ -468,6 +477,7 @@ ngx_http_voicebridge_call_cleanup(void *data)
 
     call->state = NGX_HTTP_VOICEBRIDGE_DONE;
 
+    ngx_queue_remove(&call->queue);
     ngx_http_voicebridge_call_give_back(call);
 
     if (call->timer.timer_set) {
@@ -490,4 +500,42 @@ ngx_http_voicebridge_call_cleanup(void *data)
     }
 
     call->ctx->call = NULL;
+}
+
+
+void
+ngx_http_voicebridge_call_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_queue_t                  *q;
+    ngx_connection_t             *c;
+    ngx_http_voicebridge_call_t  *call;
+
+    if (ngx_http_voicebridge_all.next == NULL) {
+        return;
+    }
+
+    while (!ngx_queue_empty(&ngx_http_voicebridge_all)) {
+
+        q = ngx_queue_head(&ngx_http_voicebridge_all);
+        call = ngx_queue_data(q, ngx_http_voicebridge_call_t, queue);
+        c = call->request->connection;
+
+        /* whatever becomes of the request, this one had its turn */
+
+        ngx_queue_remove(q);
+        ngx_queue_init(q);
+
+        ngx_http_set_log_request(c->log, call->request);
+
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_SHUTDOWN,
+                                 NULL);
+
+        /* a socket that is closed with something to read in it is reset */
+
+        if (ngx_http_voicebridge_call_pump(call) == NGX_OK) {
+            ngx_http_voicebridge_call_finalize(call, NGX_ERROR);
+        }
+
+        ngx_http_run_posted_requests(c);
+    }
 }

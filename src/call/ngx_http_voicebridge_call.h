@@ -178,6 +178,7 @@ typedef struct {
     uint32_t                           speaking_since; /* the agent, ms since
                                                           accepted */
 
+    ngx_queue_t                        queue;      /* of the worker's calls */
     ngx_http_voicebridge_ident_t       ident;
     ngx_event_t                        timer;      /* never cancelable: it
                                                       holds a worker that is
@@ -242,6 +243,13 @@ ngx_int_t ngx_http_voicebridge_call_start(ngx_http_request_t *r,
  * NGX_DONE: the request was let go, and the call may be no more.
  */
 ngx_int_t ngx_http_voicebridge_call_pump(ngx_http_voicebridge_call_t *call);
+
+/*
+ * Ends the calls of a process that is to exit at once: both sides are told as
+ * far as their sockets take it, requests are logged, nothing is waited for.
+ * In one that has waited for its calls there are none.
+ */
+void ngx_http_voicebridge_call_exit_process(ngx_cycle_t *cycle);
 
 /* puts the request's handlers back after core has taken them away */
 void ngx_http_voicebridge_call_set_handlers(ngx_http_voicebridge_call_t *call);

@@ -5,12 +5,16 @@
  */
 
 
+#include <ngx_http_voicebridge_call.h>
 #include <ngx_http_voicebridge_handler.h>
 #include <ngx_http_voicebridge_fetch.h>
 #include <ngx_http_voicebridge_leg.h>
 #include <ngx_http_voicebridge_notify.h>
 #include <ngx_http_voicebridge_talk.h>
 #include <ngx_http_voicebridge_zone.h>
+
+
+static void ngx_http_voicebridge_flush_files(ngx_cycle_t *cycle);
 
 
 ngx_int_t
@@ -92,7 +96,33 @@ ngx_http_voicebridge_init_process(ngx_cycle_t *cycle)
 void
 ngx_http_voicebridge_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_http_voicebridge_notify_ends();
+    ngx_http_voicebridge_call_exit_process(cycle);
     ngx_http_voicebridge_notify_exit_process(cycle);
     ngx_http_voicebridge_fetch_exit_process(cycle);
     ngx_http_voicebridge_leg_exit_process(cycle);
+    ngx_http_voicebridge_flush_files(cycle);
+}
+
+
+/* core has done so before there was the last line of a call in their buffers */
+
+static void
+ngx_http_voicebridge_flush_files(ngx_cycle_t *cycle)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_open_file_t  *file;
+
+    for (part = &cycle->open_files.part; part; part = part->next) {
+
+        file = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (file[i].flush) {
+                file[i].flush(&file[i], cycle->log);
+            }
+        }
+    }
 }

@@ -16,6 +16,8 @@ static ngx_http_voicebridge_notifier_t *ngx_http_voicebridge_notify_create(
 /* a worker's own; never there in the master, so never inherited */
 ngx_http_voicebridge_notifier_t  *ngx_http_voicebridge_notifier;
 
+ngx_uint_t  ngx_http_voicebridge_notify_ending;
+
 
 ngx_int_t
 ngx_http_voicebridge_notify_init_process(ngx_cycle_t *cycle)
@@ -100,9 +102,16 @@ ngx_http_voicebridge_notify_create(ngx_http_voicebridge_main_conf_t *vmcf,
 }
 
 
+void
+ngx_http_voicebridge_notify_ends(void)
+{
+    ngx_http_voicebridge_notify_ending = 1;
+}
+
+
 /*
- * What is in memory is lost, what is on disk is for the next process; an
- * attempt under way may have been taken, and will be made again.
+ * What cannot be put on disk is lost, what is there is for the next process;
+ * an attempt under way may have been taken, and will be made again.
  */
 
 void
@@ -118,16 +127,20 @@ ngx_http_voicebridge_notify_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
-    /* threads have ended before */
-
     for (q = ngx_queue_head(&w->events);
          q != ngx_queue_sentinel(&w->events);
          q = ngx_queue_next(q))
     {
         e = ngx_queue_data(q, ngx_http_voicebridge_event_t, queue);
 
-        if (e->store && ngx_http_voicebridge_notify_on_disk(e)) {
-            w->memory--;
+        if (e->store) {
+
+            if (ngx_http_voicebridge_notify_on_disk(e)) {
+                w->memory--;
+            }
+
+        } else if (e->spool == NULL) {
+            (void) ngx_http_voicebridge_notify_store(w, e);
         }
     }
 
@@ -179,8 +192,10 @@ ngx_http_voicebridge_notify(ngx_http_voicebridge_webhook_t *webhook,
 
         /* a reload without a master brings no new worker */
 
-        if (ngx_http_voicebridge_notify_init_process((ngx_cycle_t *) ngx_cycle)
-            != NGX_OK
+        if (ngx_http_voicebridge_notify_ending
+            || ngx_http_voicebridge_notify_init_process(
+                                                  (ngx_cycle_t *) ngx_cycle)
+               != NGX_OK
             || ngx_http_voicebridge_notifier == NULL)
         {
             return;

@@ -57,6 +57,12 @@ struct ngx_http_voicebridge_webhook_s {
 void ngx_http_voicebridge_notify(ngx_http_voicebridge_webhook_t *webhook,
     ngx_uint_t event, ngx_str_t *call_sid, ngx_str_t *members);
 
+/*
+ * This process exits now, its threads have ended: what happens from now on is
+ * written to the disk at once, and not sent.
+ */
+void ngx_http_voicebridge_notify_ends(void);
+
 /* hooks of the worker's life; exit before that of the fetch */
 ngx_int_t ngx_http_voicebridge_notify_init_process(ngx_cycle_t *cycle);
 void ngx_http_voicebridge_notify_exit_process(ngx_cycle_t *cycle);

@@ -161,6 +161,9 @@ ngx_uint_t ngx_http_voicebridge_webhook_same(
 /* a worker's own; NULL where there is none */
 extern ngx_http_voicebridge_notifier_t  *ngx_http_voicebridge_notifier;
 
+/* this process exits now */
+extern ngx_uint_t  ngx_http_voicebridge_notify_ending;
+
 /* taken, or given up: counted as result, and forgotten */
 void ngx_http_voicebridge_notify_done(ngx_http_voicebridge_event_t *e,
     const char *result);

@@ -70,7 +70,7 @@ ngx_http_voicebridge_notify_run(void)
 
     w = ngx_http_voicebridge_notifier;
 
-    if (w == NULL) {
+    if (w == NULL || ngx_http_voicebridge_notify_ending) {
         return;
     }
 

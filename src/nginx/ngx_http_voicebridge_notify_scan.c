@@ -46,15 +46,21 @@ ngx_int_t
 ngx_http_voicebridge_notify_store(ngx_http_voicebridge_notifier_t *w,
     ngx_http_voicebridge_event_t *e)
 {
-#if !(NGX_THREADS)
     ngx_http_voicebridge_store_t  store;
-#endif
 
-    if (w->root.len == 0
-        || w->storing == NGX_HTTP_VOICEBRIDGE_NOTIFY_STORING)
+    if (w->root.len == 0) {
+        return NGX_ERROR;
+    }
+
+#if (NGX_THREADS)
+
+    if (!ngx_http_voicebridge_notify_ending
+        && w->storing == NGX_HTTP_VOICEBRIDGE_NOTIFY_STORING)
     {
         return NGX_ERROR;
     }
+
+#endif
 
     if (w->own == NULL) {
         ngx_http_voicebridge_notify_unstored(w, 0);
@@ -63,9 +69,11 @@ ngx_http_voicebridge_notify_store(ngx_http_voicebridge_notifier_t *w,
 
 #if (NGX_THREADS)
 
-    return ngx_http_voicebridge_notify_post(w, e);
+    if (!ngx_http_voicebridge_notify_ending) {
+        return ngx_http_voicebridge_notify_post(w, e);
+    }
 
-#else
+#endif
 
     w->own->files++;
 
@@ -76,8 +84,6 @@ ngx_http_voicebridge_notify_store(ngx_http_voicebridge_notifier_t *w,
     ngx_http_voicebridge_notify_stored(w, &store);
 
     return store.rc;
-
-#endif
 }
 
 
