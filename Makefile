@@ -198,7 +198,8 @@ $(BUILD)/unit/tool_%: t/unit/tool_%.c $(BUILD)/tool/libtool.a \
 -include $(TOOL_OBJS:.o=.d)
 
 
-# tests: t/lib/run bounds each file's time and ends what it leaves behind
+# tests: t/lib/run bounds each file's time and ends what it leaves behind, and
+# t/lib/prove says at its end what failed
 
 test: deps
 	@$(MAKE) --no-print-directory run-tests
@@ -206,7 +207,7 @@ test: deps
 run-tests: build $(if $(TESTS),$(filter $(BUILD)/unit/%,$(TESTS)),unit) \
 		$(if $(TESTS),$(if $(filter t/guard.t,$(TESTS)),$(GUARD)),$(GUARD))
 	@VOICEBRIDGE_BUILD='$(abspath $(BUILD))' \
-		prove -j $(JOBS) --exec t/lib/run \
+		t/lib/prove -j $(JOBS) \
 		$(if $(TESTS),$(TESTS),$(UNITS) $(sort $(wildcard t/*.t))) \
 		</dev/null
 
