@@ -52,6 +52,13 @@ our %agents = (
                        eval { $_[0]->recv_other while 1 } },
     reset     => sub { live($_[0]); $_[0]->reset },
     early     => sub { $_[0]->close_with(1008, 'Missing variable') },
+    blocked   => sub { $_[0]->close_with(1008, 'No calls to +1 (500) 555-0006, '
+                                               . 'error 21211 of 2026-11-26') },
+    told      => sub { live($_[0]);
+                       $_[0]->send_json({ type => 'error', error_event => {
+                           code => 1008, error_type => 'blocked',
+                           message => '500-555-0006 is blocked' } });
+                       $_[0]->close_with(1008, '') },
     gone      => sub { },
     junk      => sub { live($_[0]); $_[0]->send_text('junk');
                        $_[0]->recv_close },
@@ -430,6 +437,14 @@ each => 1
     ends('early', code => 1011, reason => 'agent_unreachable',
          level => 'error', text => 'the agent could not be reached: closed '
              . 'with 1008 "Missing variable" before its metadata');
+    ends('blocked', code => 1011, reason => 'agent_unreachable',
+         level => 'error', text => 'the agent could not be reached: closed '
+             . 'with 1008 "No calls to \+\* \(\*{3}\) \*{3}-0006, error 21211 '
+             . 'of 2026-11-26" before its metadata');
+    ends('told', code => 1011, agent_code => 1008, reason => 'agent_failed',
+         level => 'error', text => 'the agent broke down: closed with 1008 '
+             . '"1008 blocked \*{3}-\*{3}-0006 is blocked"');
+    log_has('ElevenLabs error: 1008 blocked ***-***-0006 is blocked');
     ends('gone', code => 1011, reason => 'agent_unreachable',
          level => 'error', text => 'the agent could not be reached: closed '
              . 'the connection before its metadata');

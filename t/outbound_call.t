@@ -58,8 +58,9 @@ sub twilio_answer {
                         status => $digits } } };
 
     return {
-        400 => $says->(21211, "The phone number $request->{form}{To} is no\n"
-                              . 'valid phone number.'),
+        400 => $says->(21211, "The phone number $request->{form}{To}, in other\n"
+                              . 'words (500) 555-0400, is no valid phone '
+                              . 'number.'),
         401 => $says->(20003, 'Authenticate'),
         403 => $says->(20403, 'Account may not use the API'),
         404 => $says->(20404, 'The requested resource was not found'),
@@ -306,7 +307,7 @@ __DATA__
     return main::twilio_answer($request);
 --- test
     my %error = (
-        400 => [ 400, qr/21211.*valid phone number/ ],
+        400 => [ 400, qr/21211.* \(\*{3}\) \*{3}-0400, is no valid phone number/ ],
         401 => [ 502, qr/20003/ ],
         403 => [ 502, qr/20403/ ],
         404 => [ 502, qr/20404/ ],

@@ -7,7 +7,7 @@
 
 #include <vb_calls.h>
 #include <vb_json.h>
-#include <vb_twilio_call.h>
+#include <vb_mask.h>
 
 #include <stdlib.h>
 #include <yajl/yajl_parse.h>

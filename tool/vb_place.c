@@ -7,7 +7,7 @@
 
 #include <vb_place.h>
 #include <vb_json.h>
-#include <vb_twilio_call.h>
+#include <vb_mask.h>
 
 
 #define VB_PLACE_SID                                                          \

@@ -9,6 +9,7 @@
 #include <vb_agent_client.h>
 #include <vb_agent_message.h>
 #include <vb_form.h>
+#include <vb_mask.h>
 #include <vb_utf8.h>
 
 #include <ngx_http_voicebridge_call.h>
@@ -374,6 +375,7 @@ ngx_http_voicebridge_agent_signed_url_done(ngx_http_voicebridge_fetch_t *f)
 
     } else {
         vb_agent_error_parse(&f->answer, text, sizeof(text), &said);
+        vb_mask_numbers(said.data, said.len);
 
         p = ngx_snprintf((u_char *) why, sizeof(why) - 1,
                          "status %ui %V", f->status, &said);
@@ -537,9 +539,8 @@ static void
 ngx_http_voicebridge_agent_closed(ngx_http_voicebridge_call_t *call,
     vb_ws_event_t *ev)
 {
-    char       why[256];
-    u_char    *p;
-    ngx_uint_t i;
+    char     why[256];
+    u_char  *p;
 
     call->agent.close_received = 1;
 
@@ -561,17 +562,8 @@ ngx_http_voicebridge_agent_closed(ngx_http_voicebridge_call_t *call,
 
     *p = '\0';
 
-    for (i = 0; why[i]; i++) {
-        if ((u_char) why[i] < ' ' || why[i] == 0x7f) {
-            why[i] = ' ';
-
-        } else if ((u_char) why[i] == 0xc2 && why[i + 1]
-                   && (u_char) why[i + 1] < 0xa0)
-        {
-            why[i++] = ' ';
-            why[i] = ' ';
-        }
-    }
+    vb_mask_numbers((u_char *) why, p - (u_char *) why);
+    vb_utf8_plain((u_char *) why, p - (u_char *) why);
 
     (void) ngx_http_voicebridge_leg_close(&call->agent,
                                           ev->status == VB_WS_NO_STATUS

@@ -6,6 +6,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <vb_mask.h>
 #include <vb_utf8.h>
 
 #include <ngx_http_voicebridge_call.h>
@@ -373,6 +374,8 @@ ngx_http_voicebridge_agent_error(ngx_http_voicebridge_call_t *call,
     ngx_http_voicebridge_agent_text(&m->text);
     ngx_http_voicebridge_agent_text(&m->reason);
 
+    vb_mask_numbers(m->text.text.data, m->text.text.len);
+
     p = ngx_snprintf((u_char *) call->agent_error,
                      sizeof(call->agent_error) - 1, "%L %V %V", m->code,
                      &m->reason.text, &m->text.text);
@@ -395,8 +398,6 @@ ngx_http_voicebridge_agent_error(ngx_http_voicebridge_call_t *call,
 static void
 ngx_http_voicebridge_agent_text(vb_json_value_t *value)
 {
-    size_t  i;
-
     if (value->type != VB_JSON_STRING) {
         value->text.len = 0;
         return;
@@ -407,17 +408,5 @@ ngx_http_voicebridge_agent_text(vb_json_value_t *value)
         value->escaped = 0;
     }
 
-    for (i = 0; i < value->text.len; i++) {
-        if (value->text.data[i] < ' ' || value->text.data[i] == 0x7f) {
-            value->text.data[i] = ' ';
-
-        } else if (value->text.data[i] == 0xc2 && i + 1 < value->text.len
-                   && value->text.data[i + 1] < 0xa0)
-        {
-            /* U+0080 to U+009F, which terminals take for commands, too */
-
-            value->text.data[i] = ' ';
-            value->text.data[i + 1] = ' ';
-        }
-    }
+    vb_utf8_plain(value->text.data, value->text.len);
 }

@@ -6,6 +6,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include <vb_mask.h>
 #include <vb_twilio_call.h>
 #include <vb_twiml.h>
 

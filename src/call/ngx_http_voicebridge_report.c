@@ -6,7 +6,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
-#include <vb_twilio_call.h>
+#include <vb_mask.h>
 
 #include <ngx_http_voicebridge_call.h>
 

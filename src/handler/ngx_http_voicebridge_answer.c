@@ -5,9 +5,10 @@
 #include <ngx_http_voicebridge_handler.h>
 
 #include <vb_json.h>
+#include <vb_mask.h>
 #include <vb_token.h>
-#include <vb_twilio_call.h>
 #include <vb_twiml.h>
+#include <vb_utf8.h>
 
 #include <openssl/rand.h>
 
@@ -370,7 +371,7 @@ ngx_int_t
 ngx_http_voicebridge_plain_text(ngx_pool_t *pool, ngx_str_t *text, size_t max,
     ngx_str_t *plain)
 {
-    u_char  *p, *last;
+    u_char  *p;
     size_t   len;
 
     if (text->len == 0) {
@@ -400,20 +401,7 @@ ngx_http_voicebridge_plain_text(ngx_pool_t *pool, ngx_str_t *text, size_t max,
     plain->len = len;
 
     vb_mask_numbers(p, len);
-
-    for (last = p + len; p < last; p++) {
-
-        if (*p < ' ' || *p == 0x7f) {
-            *p = ' ';
-
-        } else if (*p == 0xc2 && last - p > 1 && (p[1] & 0xe0) == 0x80) {
-
-            /* U+0080 to U+009F, by which terminals are told something, too */
-
-            *p++ = ' ';
-            *p = ' ';
-        }
-    }
+    vb_utf8_plain(p, len);
 
     return NGX_OK;
 }

@@ -5,7 +5,7 @@
 #include <ngx_http_voicebridge_handler.h>
 #include <ngx_http_voicebridge_zone.h>
 
-#include <vb_twilio_call.h>
+#include <vb_mask.h>
 
 
 #define ngx_http_voicebridge_placed_text(member, s)                           \

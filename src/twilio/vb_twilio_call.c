@@ -16,9 +16,6 @@
 /* of SendDigits */
 #define VB_TWILIO_MAX_DIGITS  32
 
-/* so many digits may be a phone number */
-#define VB_MASK_DIGITS        7
-
 #define vb_twilio_is_digit(c)  ((c) >= '0' && (c) <= '9')
 
 
@@ -29,8 +26,6 @@ static void vb_twilio_call_number(vb_writer_t *w, const char *name,
 static void vb_twilio_call_field(vb_writer_t *w, const vb_str_t *value);
 static u_char *vb_twilio_answer_text(vb_str_t *dst, u_char *p, size_t size,
     const vb_json_value_t *value);
-static int vb_mask_is_number(const vb_str_t *s);
-static int vb_mask_is_word(u_char c);
 
 
 size_t
@@ -291,90 +286,4 @@ vb_e164(const vb_str_t *s)
     }
 
     return 1;
-}
-
-
-size_t
-vb_mask_number(u_char *dst, const vb_str_t *s)
-{
-    size_t  i, shown;
-    u_char  c;
-
-    if (!vb_mask_is_number(s)) {
-
-        for (i = 0; i < s->len; i++) {
-            c = s->data[i];
-            dst[i] = (i < 2 && c > 0x20 && c < 0x7f) ? c : '*';
-        }
-
-        return s->len;
-    }
-
-    shown = 4;
-
-    for (i = s->len; i; i--) {
-        c = s->data[i - 1];
-
-        if (vb_twilio_is_digit(c)) {
-
-            if (shown) {
-                shown--;
-
-            } else {
-                c = '*';
-            }
-        }
-
-        dst[i - 1] = c;
-    }
-
-    return s->len;
-}
-
-
-static int
-vb_mask_is_number(const vb_str_t *s)
-{
-    size_t  i;
-    u_char  c;
-
-    for (i = 0; i < s->len; i++) {
-        c = s->data[i];
-
-        if (!vb_twilio_is_digit(c) && c != '+' && c != '-' && c != '.'
-            && c != ' ' && c != '(' && c != ')')
-        {
-            return 0;
-        }
-    }
-
-    return 1;
-}
-
-
-void
-vb_mask_numbers(u_char *data, size_t len)
-{
-    int     digits;
-    size_t  i, start;
-
-    for (i = 0; i < len; i++) {
-        digits = 1;
-
-        for (start = i; i < len && vb_mask_is_word(data[i]); i++) {
-            digits &= vb_twilio_is_digit(data[i]);
-        }
-
-        if (digits && i - start >= VB_MASK_DIGITS) {
-            memset(data + start, '*', i - start - 4);
-        }
-    }
-}
-
-
-static int
-vb_mask_is_word(u_char c)
-{
-    return vb_twilio_is_digit(c) || (c >= 'A' && c <= 'Z')
-           || (c >= 'a' && c <= 'z') || c == '-';
 }

@@ -99,20 +99,4 @@ int vb_twilio_digits(const vb_str_t *s);
 int vb_e164(const vb_str_t *s);
 
 
-/*
- * Masks a phone number for logs: every digit but the last four becomes *.
- * A value that is no number (a client name, a SIP address) is masked but
- * for its first two bytes, and all that is not visible ASCII.  dst has room
- * for s->len; returns its length.
- */
-size_t vb_mask_number(u_char *dst, const vb_str_t *s);
-
-/*
- * Masks in place what looks like a phone number in somebody else's words: of
- * a word of digits only, seven at least, all but the last four become *.  Not
- * those of a SID or a UUID, by which one looks for a call.
- */
-void vb_mask_numbers(u_char *data, size_t len);
-
-
 #endif /* _VB_TWILIO_CALL_H_INCLUDED_ */

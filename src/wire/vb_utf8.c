@@ -122,6 +122,26 @@ vb_utf8_is_plain(const u_char *p, size_t n)
 }
 
 
+void
+vb_utf8_plain(u_char *p, size_t n)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+
+        if (p[i] < 0x20 || p[i] == 0x7f) {
+            p[i] = ' ';
+
+        } else if (p[i] == 0xc2 && i + 1 < n && p[i + 1] >= 0x80
+                   && p[i + 1] < 0xa0)
+        {
+            p[i++] = ' ';
+            p[i] = ' ';
+        }
+    }
+}
+
+
 /*
  * The state behind a lead byte; 0 for bytes that are none.  The first
  * continuation byte has narrower bounds where longer forms of shorter

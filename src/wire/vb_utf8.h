@@ -28,5 +28,11 @@ size_t vb_utf8_whole(const u_char *p, size_t n);
  */
 int vb_utf8_is_plain(const u_char *p, size_t n);
 
+/*
+ * Makes n bytes of UTF-8 fit for a log's line: control characters (C0, DEL,
+ * C1), by which terminals are told something, become spaces.
+ */
+void vb_utf8_plain(u_char *p, size_t n);
+
 
 #endif /* _VB_UTF8_H_INCLUDED_ */

@@ -229,88 +229,36 @@ test_long_answer(void)
 }
 
 
-static const struct {
-    const char  *number;
-    int          e164;
-    const char  *masked;
-} numbers[] = {
-    { "", 0, "" },
-    { "+", 0, "+" },
-    { "+1", 0, "+1" },
-    { "+12", 1, "+12" },
-    { "+02", 0, "+02" },
-    { "+123456789012345", 1, "+***********2345" },
-    { "+1234567890123456", 0, "+************3456" },
-    { "14155550123", 0, "*******0123" },
-    { "+1415555012a", 0, "+1**********" },
-    { "+1415 555-0123", 0, "+**** ***-0123" },
-    { "+1 (415) 555.0123", 0, "+* (***) ***.0123" },
-    { "+1415555\xd9\xa0\xd9\xa1", 0, "+1**********" },
-    { "++14155550123", 0, "++*******0123" },
-    { "+14155550123\n", 0, "+1***********" },
-    { "0123", 0, "0123" },
-    { "client:alice", 0, "cl**********" },
-    { "sip:+14155550123@h", 0, "si****************" },
-    { "anonymous", 0, "an*******" },
-    { "\xc3\xab\xc3\xab", 0, "****" },
-    { "a\x01z", 0, "a**" },
-    { "x", 0, "x" }
-};
-
-
 static void
-test_numbers(void)
-{
-    u_char    *masked;
-    size_t     i, n;
-    vb_str_t   s;
-
-    for (i = 0; i < NELTS(numbers); i++) {
-        s = copy(numbers[i].number, strlen(numbers[i].number));
-
-        is_int(vb_e164(&s), numbers[i].e164, "E.164: \"%s\"",
-               numbers[i].number);
-
-        masked = malloc(s.len ? s.len : 1);
-        n = vb_mask_number(masked, &s);
-        is_mem(masked, n, numbers[i].masked, strlen(numbers[i].masked),
-               "masked: %s", numbers[i].masked);
-
-        free(masked);
-        free(s.data);
-    }
-}
-
-
-static const struct {
-    const char  *words;
-    const char  *masked;
-} words[] = {
-    { "", "" },
-    { "1234567", "***4567" },
-    { "123456", "123456" },
-    { "The number +15005550009 is not valid.",
-      "The number +*******0009 is not valid." },
-    { "+15005550006+15005550009", "+*******0006+*******0009" },
-    { "CA01234567890123456789012345678901 of a15005550009",
-      "CA01234567890123456789012345678901 of a15005550009" },
-    { "01234567-0123-4567", "01234567-0123-4567" },
-    { "\xc3\xab" "15005550009\n", "\xc3\xab" "*******0009\n" }
-};
-
-
-static void
-test_words(void)
+test_e164(void)
 {
     size_t    i;
     vb_str_t  s;
 
-    for (i = 0; i < NELTS(words); i++) {
-        s = copy(words[i].words, strlen(words[i].words));
+    static const struct {
+        const char  *number;
+        int          good;
+    } numbers[] = {
+        { "", 0 },
+        { "+", 0 },
+        { "+1", 0 },
+        { "+12", 1 },
+        { "+02", 0 },
+        { "+123456789012345", 1 },
+        { "+1234567890123456", 0 },
+        { "14155550123", 0 },
+        { "+1415555012a", 0 },
+        { "+1415 555-0123", 0 },
+        { "+1415555\xd9\xa0\xd9\xa1", 0 },
+        { "++14155550123", 0 },
+        { "+14155550123\n", 0 }
+    };
 
-        vb_mask_numbers(s.data, s.len);
-        is_mem(s.data, s.len, words[i].masked, strlen(words[i].masked),
-               "masked: %s", words[i].masked);
+    for (i = 0; i < NELTS(numbers); i++) {
+        s = copy(numbers[i].number, strlen(numbers[i].number));
+
+        is_int(vb_e164(&s), numbers[i].good, "E.164: \"%s\"",
+               numbers[i].number);
 
         free(s.data);
     }
@@ -355,8 +303,7 @@ main(void)
     test_update();
     test_answer();
     test_long_answer();
-    test_numbers();
-    test_words();
+    test_e164();
     test_sids();
 
     return done_testing();
