@@ -475,6 +475,99 @@ an operator could not hang up
 
 
 
+=== hung up, for it is an answering machine
+--- http_config
+    voicebridge_zone voicebridge:1m;
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+    voicebridge_machine_detection start;
+    voicebridge_answered_by machine hang_up;
+    voicebridge_answered_by fax message;
+    voicebridge_message_twiml <Hangup/>;
+
+    location = /calls { voicebridge_calls; }
+    location = /metrics { voicebridge_metrics; }
+    location = /twilio/outbound-call { voicebridge_outbound_call; }
+    location = /twilio/call-status { voicebridge_call_status; }
+
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+        voicebridge_elevenlabs_auth none;
+    }
+--- twilio
+    my $form = $request->{form};
+
+    return {} unless $form->{Status} || $form->{Twiml};
+
+    return { status => 500, body => { code => 20500, message => 'no' } }
+        if $request->{path} =~ /CAff/;
+
+    return {};
+--- agent
+    $agent->upgrade;
+    $agent->expect_initiation;
+    $agent->metadata(input => 'ulaw_8000', output => 'ulaw_8000');
+    $agent->audio('a' x 80, 1);
+    eval { $agent->recv_close };
+--- agent_options
+    each => 1
+--- test
+    place();
+
+    my ($url) = map { $_->{form}{AsyncAmdStatusCallback} // () }
+                    twilio()->event('request');
+    $url =~ s{^https?://[^/]+}{};
+
+    my %ends;
+
+    for (['00', 'machine_start', 'machine'], ['01', 'fax', 'caller_hung_up'],
+         ['02', 'human', 'caller_hung_up'],
+         ['ff', 'machine_start', 'caller_hung_up'])
+    {
+        my ($kind, $by, $reason) = @$_;
+
+        my $call = "CA$kind" . '0' x 30;
+        my $phone = phone(call_sid => $call)->connect;
+
+        $phone->start(parameters => { agent_id => 'agent_1',
+                                      direction => 'outbound' });
+        $phone->recv_audio(80);
+
+        is http(POST => $url, token => $ENV{TEST_NGINX_AUTH_TOKEN},
+                form => [ CallSid => $call, AnsweredBy => $by ])->{status},
+           204, "$by: is told";
+
+        twilio()->event('request') if $by ne 'human';
+        log_has(qr/call $call: goes on after who answered/) if $kind eq 'ff';
+
+        $phone->stop;
+        $phone->recv_close;
+        $phone->send_close(1000);
+        $phone->recv_eof;
+
+        my $is = until_one($call, sub { $_[0]{state} eq 'ended' });
+
+        is $is->{end_reason}, $reason, "$by, $kind: the reason";
+        is $is->{answered_by}, $by, "$by: who it was";
+        $ends{$reason}++;
+    }
+
+    is total('outbound', $_), $ends{$_}, "$_ is counted so" for sort keys %ends;
+    log_has(qr/call CA0+: Call ended: .* hung up on.*reason=machine/);
+
+    # one without a stream
+
+    my $call = place();
+    is http(POST => $url, token => $ENV{TEST_NGINX_AUTH_TOKEN},
+            form => [ CallSid => $call, AnsweredBy => 'machine_start' ]
+           )->{status}, 204, 'before its stream';
+    callback($call, CallStatus => 'completed');
+    is one($call)->{end_reason}, 'machine', 'is the same';
+--- error_log
+goes on after who answered it
+
+
+
 === hung up by another worker
 --- http_config
     voicebridge_zone voicebridge:1m;

@@ -22,6 +22,8 @@ typedef struct {
 } ngx_http_voicebridge_ending_t;
 
 
+static ngx_http_voicebridge_cause_t ngx_http_voicebridge_end_wished(
+    ngx_http_voicebridge_call_t *call);
 static void ngx_http_voicebridge_end_hurry(ngx_http_voicebridge_call_t *call,
     ngx_http_voicebridge_cause_t cause);
 static ngx_int_t ngx_http_voicebridge_end_drain(
@@ -42,6 +44,9 @@ static ngx_http_voicebridge_ending_t  ngx_http_voicebridge_endings[] = {
       NGX_LOG_INFO, 1000, 1000, 0, 0 },
 
     { "operator", "an operator ended the call",
+      NGX_LOG_INFO, 1000, 1000, 0, 0 },
+
+    { "machine", "who answered was hung up on",
       NGX_LOG_INFO, 1000, 1000, 0, 0 },
 
     { "caller_lost", "the phone's connection was lost",
@@ -116,10 +121,8 @@ ngx_http_voicebridge_end(ngx_http_voicebridge_call_t *call,
 
     /* Twilio was asked to hang up, and that is all there is to be seen */
 
-    if (cause == NGX_HTTP_VOICEBRIDGE_END_CALLER_HUNG_UP
-        && ngx_http_voicebridge_stats_hangup(&call->stats))
-    {
-        cause = NGX_HTTP_VOICEBRIDGE_END_OPERATOR;
+    if (cause == NGX_HTTP_VOICEBRIDGE_END_CALLER_HUNG_UP) {
+        cause = ngx_http_voicebridge_end_wished(call);
     }
 
     call->cause = cause;
@@ -146,6 +149,23 @@ ngx_http_voicebridge_end(ngx_http_voicebridge_call_t *call,
 
     if (!e->drain || ngx_http_voicebridge_end_drain(call) != NGX_OK) {
         ngx_http_voicebridge_end_drained(call);
+    }
+}
+
+
+static ngx_http_voicebridge_cause_t
+ngx_http_voicebridge_end_wished(ngx_http_voicebridge_call_t *call)
+{
+    switch (ngx_http_voicebridge_stats_hangup(&call->stats)) {
+
+    case NGX_HTTP_VOICEBRIDGE_WISH_OPERATOR:
+        return NGX_HTTP_VOICEBRIDGE_END_OPERATOR;
+
+    case NGX_HTTP_VOICEBRIDGE_WISH_MACHINE:
+        return NGX_HTTP_VOICEBRIDGE_END_MACHINE;
+
+    default:
+        return NGX_HTTP_VOICEBRIDGE_END_CALLER_HUNG_UP;
     }
 }
 

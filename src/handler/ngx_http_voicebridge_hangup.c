@@ -67,7 +67,10 @@ ngx_http_voicebridge_hangup(ngx_http_request_t *r, ngx_shm_zone_t *zone)
 
     ngx_http_voicebridge_stats_reap(zone, 0);
 
-    switch (ngx_http_voicebridge_stats_wish(zone, &sid, 1)) {
+    rc = ngx_http_voicebridge_stats_wish(zone, &sid,
+                                         NGX_HTTP_VOICEBRIDGE_WISH_OPERATOR);
+
+    switch (rc) {
 
     case NGX_OK:
         break;
@@ -94,7 +97,8 @@ ngx_http_voicebridge_hangup(ngx_http_request_t *r, ngx_shm_zone_t *zone)
         return NGX_DONE;
     }
 
-    (void) ngx_http_voicebridge_stats_wish(zone, &sid, 0);
+    (void) ngx_http_voicebridge_stats_wish(zone, &sid,
+                                           NGX_HTTP_VOICEBRIDGE_WISH_NONE);
 
     return rc == NGX_DECLINED
            ? ngx_http_voicebridge_send_detail(r,
@@ -300,7 +304,8 @@ ngx_http_voicebridge_hangup_done(ngx_http_voicebridge_fetch_t *f)
     status = ngx_http_voicebridge_hangup_result(f, &detail);
 
     if (status != NGX_HTTP_OK) {
-        (void) ngx_http_voicebridge_stats_wish(h->zone, &h->sid, 0);
+        (void) ngx_http_voicebridge_stats_wish(h->zone, &h->sid,
+                                              NGX_HTTP_VOICEBRIDGE_WISH_NONE);
 
         ngx_http_voicebridge_stats_count(h->zone,
                                          NGX_HTTP_VOICEBRIDGE_STATS_FAILURES,

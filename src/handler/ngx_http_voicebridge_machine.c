@@ -13,6 +13,13 @@
 #include <vb_twiml.h>
 
 
+/* in the fetch's pool: it outlives the request */
+typedef struct {
+    ngx_shm_zone_t   *zone;        /* of the wish; NULL: there is none */
+    ngx_str_t         sid;
+} ngx_http_voicebridge_machine_t;
+
+
 static ngx_int_t ngx_http_voicebridge_machine_variables(ngx_http_request_t *r,
     ngx_http_voicebridge_ctx_t *ctx);
 static ngx_int_t ngx_http_voicebridge_machine_arg(ngx_http_request_t *r,
@@ -23,6 +30,11 @@ static ngx_int_t ngx_http_voicebridge_machine_act(ngx_http_request_t *r,
     ngx_str_t *sid, ngx_str_t *twiml);
 static ngx_int_t ngx_http_voicebridge_machine_request(ngx_http_request_t *r,
     ngx_http_voicebridge_fetch_t *f, ngx_str_t *sid, ngx_str_t *twiml);
+static ngx_http_voicebridge_machine_t *ngx_http_voicebridge_machine_hold(
+    ngx_http_request_t *r, ngx_http_voicebridge_fetch_t *f, ngx_str_t *sid,
+    ngx_str_t *twiml);
+static void ngx_http_voicebridge_machine_wish(ngx_shm_zone_t *zone,
+    ngx_str_t *sid, ngx_http_voicebridge_wish_e wish);
 static void ngx_http_voicebridge_machine_done(ngx_http_voicebridge_fetch_t *f);
 
 
@@ -178,7 +190,9 @@ static ngx_int_t
 ngx_http_voicebridge_machine_act(ngx_http_request_t *r, ngx_str_t *sid,
     ngx_str_t *twiml)
 {
+    ngx_shm_zone_t                   *zone;
     ngx_http_voicebridge_fetch_t     *f;
+    ngx_http_voicebridge_machine_t   *m;
     ngx_http_voicebridge_loc_conf_t  *vlcf;
 
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
@@ -188,7 +202,11 @@ ngx_http_voicebridge_machine_act(ngx_http_request_t *r, ngx_str_t *sid,
         return NGX_ERROR;
     }
 
-    if (ngx_http_voicebridge_machine_request(r, f, sid, twiml) != NGX_OK) {
+    m = ngx_http_voicebridge_machine_hold(r, f, sid, twiml);
+
+    if (m == NULL
+        || ngx_http_voicebridge_machine_request(r, f, sid, twiml) != NGX_OK)
+    {
         ngx_destroy_pool(f->pool);
         return NGX_ERROR;
     }
@@ -197,8 +215,25 @@ ngx_http_voicebridge_machine_act(ngx_http_request_t *r, ngx_str_t *sid,
     f->ssl_verify = vlcf->ssl_verify;
     f->trusted_certificate = vlcf->ssl_trusted_certificate;
     f->handler = ngx_http_voicebridge_machine_done;
+    f->data = m;
 
-    return ngx_http_voicebridge_fetch_start(f);
+    /*
+     * The call's own worker sees nothing but the caller leave: what was
+     * wanted is in the call's record before Twilio may do it.
+     */
+
+    zone = m->zone;
+
+    ngx_http_voicebridge_machine_wish(zone, sid,
+                                      NGX_HTTP_VOICEBRIDGE_WISH_MACHINE);
+
+    if (ngx_http_voicebridge_fetch_start(f) != NGX_OK) {
+        ngx_http_voicebridge_machine_wish(zone, sid,
+                                          NGX_HTTP_VOICEBRIDGE_WISH_NONE);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -206,8 +241,6 @@ static ngx_int_t
 ngx_http_voicebridge_machine_request(ngx_http_request_t *r,
     ngx_http_voicebridge_fetch_t *f, ngx_str_t *sid, ngx_str_t *twiml)
 {
-    u_char                           *p;
-    ngx_str_t                        *copy;
     ngx_http_voicebridge_loc_conf_t  *vlcf;
 
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);
@@ -235,37 +268,70 @@ ngx_http_voicebridge_machine_request(ngx_http_request_t *r,
     f->body.len = vb_twilio_call_update(NULL, twiml);
     f->body.data = ngx_pnalloc(f->pool, f->body.len);
 
-    copy = ngx_palloc(f->pool, sizeof(ngx_str_t));
-    p = ngx_pnalloc(f->pool, sid->len);
-
-    if (f->body.data == NULL || copy == NULL || p == NULL) {
+    if (f->body.data == NULL) {
         return NGX_ERROR;
     }
 
     (void) vb_twilio_call_update(f->body.data, twiml);
 
-    ngx_memcpy(p, sid->data, sid->len);
-
-    copy->data = p;
-    copy->len = sid->len;
-
-    f->data = copy;
-
     return NGX_OK;
+}
+
+
+static ngx_http_voicebridge_machine_t *
+ngx_http_voicebridge_machine_hold(ngx_http_request_t *r,
+    ngx_http_voicebridge_fetch_t *f, ngx_str_t *sid, ngx_str_t *twiml)
+{
+    ngx_http_voicebridge_machine_t    *m;
+    ngx_http_voicebridge_main_conf_t  *vmcf;
+
+    m = ngx_pcalloc(f->pool, sizeof(ngx_http_voicebridge_machine_t));
+    if (m == NULL) {
+        return NULL;
+    }
+
+    m->sid.len = sid->len;
+    m->sid.data = ngx_pstrdup(f->pool, sid);
+
+    if (m->sid.data == NULL) {
+        return NULL;
+    }
+
+    vmcf = ngx_http_get_module_main_conf(r, ngx_http_voicebridge_module);
+
+    m->zone = twiml->len ? NULL : vmcf->zone;
+
+    return m;
+}
+
+
+static void
+ngx_http_voicebridge_machine_wish(ngx_shm_zone_t *zone, ngx_str_t *sid,
+    ngx_http_voicebridge_wish_e wish)
+{
+    if (zone) {
+        (void) ngx_http_voicebridge_stats_wish(zone, sid, wish);
+    }
 }
 
 
 static void
 ngx_http_voicebridge_machine_done(ngx_http_voicebridge_fetch_t *f)
 {
-    ngx_str_t           *sid, message;
-    vb_twilio_answer_t   answer;
+    ngx_str_t                        message;
+    vb_twilio_answer_t               answer;
+    ngx_http_voicebridge_machine_t  *m;
 
-    sid = f->data;
+    m = f->data;
 
     if (f->status >= 200 && f->status < 300) {
         return;
     }
+
+    /* however the call ends, it is not for this */
+
+    ngx_http_voicebridge_machine_wish(m->zone, &m->sid,
+                                      NGX_HTTP_VOICEBRIDGE_WISH_NONE);
 
     if (f->status == 0
         || vb_twilio_answer_parse(&answer, &f->answer) != VB_OK)
@@ -277,7 +343,7 @@ ngx_http_voicebridge_machine_done(ngx_http_voicebridge_fetch_t *f)
         || answer.code == VB_TWILIO_NOT_FOUND)
     {
         ngx_log_error(NGX_LOG_INFO, f->log, 0, "call %V: was over already",
-                      sid);
+                      &m->sid);
         return;
     }
 
@@ -290,7 +356,7 @@ ngx_http_voicebridge_machine_done(ngx_http_voicebridge_fetch_t *f)
 
     ngx_log_error(NGX_LOG_ERR, f->log, 0,
                   "call %V: goes on after who answered it was known: %s, "
-                  "status %ui, code %L %V", sid,
+                  "status %ui, code %L %V", &m->sid,
                   f->error ? f->error : "Twilio refused", f->status,
                   answer.code, &message);
 }

@@ -135,13 +135,21 @@ typedef struct {
 } ngx_http_voicebridge_trail_t;
 
 
+/* who has it that a call ends, where Twilio is asked to hang up */
+typedef enum {
+    NGX_HTTP_VOICEBRIDGE_WISH_NONE = 0,
+    NGX_HTTP_VOICEBRIDGE_WISH_OPERATOR,
+    NGX_HTTP_VOICEBRIDGE_WISH_MACHINE         /* who answered: not a person */
+} ngx_http_voicebridge_wish_e;
+
+
 /*
  * The place of a call.  Moments are of ngx_current_msec, which all workers
  * have in common and which nobody sets, as they do the time of day.
  */
 typedef struct {
     ngx_atomic_t                        serial;    /* the table's own */
-    ngx_atomic_t                        hangup;    /* an operator ends it */
+    ngx_atomic_t                        hangup;    /* ..._wish_e */
     ngx_msec_t                          started;   /* the record's moment */
     ngx_msec_t                          expires;   /* while it waits */
     ngx_http_voicebridge_record_t       record;

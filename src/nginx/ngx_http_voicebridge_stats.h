@@ -202,8 +202,8 @@ void ngx_http_voicebridge_stats_event(ngx_http_voicebridge_stats_t *stats,
 /* how many events wait in this process for their delivery */
 void ngx_http_voicebridge_stats_waiting(ngx_shm_zone_t *zone, ngx_uint_t n);
 
-/* whether an operator has wished the call to end */
-ngx_uint_t ngx_http_voicebridge_stats_hangup(
+/* who has wished the call to end */
+ngx_http_voicebridge_wish_e ngx_http_voicebridge_stats_hangup(
     ngx_http_voicebridge_stats_t *stats);
 
 /*
@@ -244,11 +244,11 @@ ngx_int_t ngx_http_voicebridge_stats_known(ngx_shm_zone_t *zone,
     ngx_str_t *call_sid, ngx_http_voicebridge_record_t *record);
 
 /*
- * An operator wants the call to end, or (wish is 0) could not have it.
+ * The call is to end, or (wish is NONE) could not be ended.
  * NGX_OK; NGX_DONE: it is over; NGX_DECLINED: it is not known.
  */
 ngx_int_t ngx_http_voicebridge_stats_wish(ngx_shm_zone_t *zone,
-    ngx_str_t *call_sid, ngx_uint_t wish);
+    ngx_str_t *call_sid, ngx_http_voicebridge_wish_e wish);
 
 /* calls of which nothing was heard for too long are over */
 void ngx_http_voicebridge_stats_expire_locked(ngx_shm_zone_t *zone);

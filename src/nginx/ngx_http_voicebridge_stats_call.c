@@ -138,10 +138,11 @@ ngx_http_voicebridge_stats_event(ngx_http_voicebridge_stats_t *stats,
 }
 
 
-ngx_uint_t
+ngx_http_voicebridge_wish_e
 ngx_http_voicebridge_stats_hangup(ngx_http_voicebridge_stats_t *stats)
 {
-    return stats->zone && stats->known && stats->known->hangup;
+    return stats->zone && stats->known ? stats->known->hangup
+                                       : NGX_HTTP_VOICEBRIDGE_WISH_NONE;
 }
 
 

@@ -1,7 +1,7 @@
 
 /*
  * A call that has no stream, or none yet, as the zone is told of it: by who
- * placed it, by Twilio's callbacks, and by an operator.
+ * placed it, by Twilio's callbacks, and by who wants it to end.
  */
 
 
@@ -287,9 +287,20 @@ ngx_http_voicebridge_stats_over(ngx_shm_zone_t *zone,
 
     copy = *known;
 
+    switch (known->hangup) {
+
+    case NGX_HTTP_VOICEBRIDGE_WISH_OPERATOR:
+        reason = "operator";
+        break;
+
+    case NGX_HTTP_VOICEBRIDGE_WISH_MACHINE:
+        reason = "machine";
+        break;
+    }
+
     ngx_http_voicebridge_record_retire_locked(zone, &copy,
                                ngx_http_voicebridge_record_owner(zone, known),
-                               known->hangup ? "operator" : reason);
+                               reason);
 }
 
 
@@ -346,7 +357,7 @@ ngx_http_voicebridge_stats_known(ngx_shm_zone_t *zone, ngx_str_t *call_sid,
 
 ngx_int_t
 ngx_http_voicebridge_stats_wish(ngx_shm_zone_t *zone, ngx_str_t *call_sid,
-    ngx_uint_t wish)
+    ngx_http_voicebridge_wish_e wish)
 {
     ngx_int_t                       rc;
     ngx_http_voicebridge_known_t   *known;
@@ -368,9 +379,9 @@ ngx_http_voicebridge_stats_wish(ngx_shm_zone_t *zone, ngx_str_t *call_sid,
     } else {
         rc = NGX_OK;
 
-        known->hangup = wish ? 1 : 0;
+        known->hangup = wish;
 
-        if (wish) {
+        if (wish == NGX_HTTP_VOICEBRIDGE_WISH_OPERATOR) {
             ngx_http_voicebridge_record_event_locked(known,
                                         NGX_HTTP_VOICEBRIDGE_STEP_HANGUP, 0);
         }

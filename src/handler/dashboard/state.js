@@ -8,7 +8,8 @@ const $ = id => document.getElementById(id);
 
 // nothing of ours has failed; everything else deserves a look
 const FINE = new Set(['caller_hung_up', 'agent_ended', 'handed_off',
-                      'operator', 'busy', 'no_answer', 'canceled']);
+                      'operator', 'machine', 'busy', 'no_answer',
+                      'canceled']);
 
 const WORDS = {
     caller_hung_up: 'The caller hung up',
@@ -31,6 +32,7 @@ const WORDS = {
     worker_lost: 'A worker of nginx died',
     internal_error: 'Something failed in nginx',
     operator: 'An operator ended it',
+    machine: 'Who answered was hung up on',
     busy: 'The line was busy',
     no_answer: 'Nobody answered',
     canceled: 'It was canceled',
