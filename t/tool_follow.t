@@ -152,3 +152,41 @@ __DATA__
 
     $run = call('--json');
     unlike $run->{out} . $run->{err}, qr/5005550009/, 'and where one is called';
+
+
+
+=== an answering machine that is hung up on
+--- twilio
+    our @calls;
+
+    if ($request->{method} eq 'POST') {
+        push @calls, sprintf 'CA%032x', @calls + 1;
+        return { status => 200, body => { call_sid => $calls[-1] } };
+    }
+
+    return { status => 200, body => { live => [], recent => [ map { {
+        call_sid => $_, state => 'ended', duration => 4.2,
+        $_ =~ /[123]$/ ? (end_reason => 'machine',
+                         answered_by => 'machine_start')
+                      : (end_reason => 'caller_hung_up') } } @calls ] } };
+--- test
+    my $file = scratch('machine.csv', "phone_number\n$main::number\n");
+
+    my $run = call();
+
+    is $run->{status}, 1, 'nobody was spoken to';
+    like $run->{out}, qr/ s  machine: machine_start, 4\.2 s$/m, 'who it was';
+
+    $run = bulk($file, '--max-failures' => 1);
+
+    is $run->{status}, 1, 'not all are completed';
+    like $run->{out}, qr/^machine +1 +100\.0 %$/m, 'an outcome of its own';
+
+    open my $in, '<', "$file.journal" or die;
+    like +(<$in>)[-1], qr/"outcome": "machine", .*"detail": "machine_start"/,
+         'in the journal';
+
+    $run = bulk($file, '--retry' => 'machine=1:10ms');
+
+    is $run->{status}, 0, 'is tried again where that is wanted';
+    like $run->{out}, qr/^completed +1 +100\.0 %$/m, 'and then it is a person';

@@ -49,9 +49,9 @@ static const vb_option_t  vb_bulk_own_options[] = {
 
     { "retry", '\0', VB_OPTION_STRING, vb_bulk_offset(retry),
       "OUTCOME=N:TIME,...",
-      "busy, no-answer, failed, canceled or broken calls are placed again\n"
-      "up to N times, the first time after TIME, then after twice as long\n"
-      "each: busy=3:5m,no-answer=1:2h" },
+      "busy, no-answer, failed, canceled, machine (who answered was hung up\n"
+      "on) or broken calls are placed again up to N times, the first time\n"
+      "after TIME, then after twice as long each: busy=3:5m,no-answer=1:2h" },
 
     { "hours", '\0', VB_OPTION_STRING, vb_bulk_offset(hours),
       "FROM-TO,...", "calls are made at these times only: 09:00-20:00" },

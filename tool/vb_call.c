@@ -120,7 +120,7 @@ static const vb_command_t  vb_call_command = {
     "voicebridge call --to +14155550123 --json | jq -r .outcome\n",
 
     "0  the call took place\n"
-    "1  it did not: busy, no answer, failed, refused\n"
+    "1  it did not: busy, no answer, a machine, failed, refused\n"
     "2  an option or a setting is wrong\n"
     "3  the server cannot be used; there is no call\n"
     "6  it is not known whether there was a call, or how it ended\n",

@@ -27,6 +27,7 @@ typedef struct {
 
     char                     call_sid[40];
     char                     state[32];
+    char                     answered_by[24];
     vb_progress_of_call_t    progress;
 } vb_calls_t;
 
@@ -95,6 +96,7 @@ vb_calls_open(void *ctx)
     if (++c->depth == VB_CALLS_DEPTH) {
         memset(c->call_sid, 0, sizeof(c->call_sid));
         memset(c->state, 0, sizeof(c->state));
+        memset(c->answered_by, 0, sizeof(c->answered_by));
         memset(&c->progress, 0, sizeof(vb_progress_of_call_t));
         c->progress.duration = -1;
     }
@@ -172,6 +174,9 @@ vb_calls_string(void *ctx, const u_char *data, size_t len)
         vb_calls_copy(c->progress.reason, sizeof(c->progress.reason), data,
                       len);
 
+    } else if (strcmp(c->key, "answered_by") == 0) {
+        vb_calls_copy(c->answered_by, sizeof(c->answered_by), data, len);
+
     } else if (strcmp(c->key, "error") == 0) {
         vb_calls_copy(c->progress.error, sizeof(c->progress.error), data,
                       len);
@@ -234,6 +239,12 @@ vb_calls_one(vb_calls_t *c)
 
     if (p->reason[0]) {
         p->outcome = vb_outcome_of((u_char *) p->reason, strlen(p->reason));
+    }
+
+    /* which kind of machine says more than that it was one */
+
+    if (p->outcome == VB_OUTCOME_MACHINE && c->answered_by[0]) {
+        snprintf(p->reason, sizeof(p->reason), "%s", c->answered_by);
     }
 
     c->each(c->data, c->call_sid, p);

@@ -13,8 +13,8 @@ typedef struct {
 
 /* in the order of vb_outcome_t */
 static const char *const  vb_outcome_names[] = {
-    "none", "completed", "busy", "no-answer", "failed", "canceled", "broken",
-    "refused", "unknown", "invalid", "blocked"
+    "none", "completed", "busy", "no-answer", "failed", "canceled", "machine",
+    "broken", "refused", "unknown", "invalid", "blocked"
 };
 
 
@@ -38,6 +38,7 @@ static const vb_outcome_word_t  vb_outcome_words[] = {
     { "too_long", VB_OUTCOME_COMPLETED },
     { "caller_lost", VB_OUTCOME_COMPLETED },
     { "caller_silent", VB_OUTCOME_COMPLETED },
+    { "machine", VB_OUTCOME_MACHINE },
     { "no_callback", VB_OUTCOME_UNKNOWN },
     { "handed_off", VB_OUTCOME_NONE }
 };

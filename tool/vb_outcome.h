@@ -20,6 +20,7 @@ typedef enum {
     VB_OUTCOME_NO_ANSWER,
     VB_OUTCOME_FAILED,                 /* could not be dialled */
     VB_OUTCOME_CANCELED,
+    VB_OUTCOME_MACHINE,                /* answered, and was hung up on */
     VB_OUTCOME_BROKEN,                 /* answered, but the agent failed */
     VB_OUTCOME_REFUSED,                /* by the server or by Twilio */
     VB_OUTCOME_UNKNOWN,                /* there may have been a call */
