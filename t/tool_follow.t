@@ -190,3 +190,54 @@ __DATA__
 
     is $run->{status}, 0, 'is tried again where that is wanted';
     like $run->{out}, qr/^completed +1 +100\.0 %$/m, 'and then it is a person';
+
+
+
+=== a call of which its server knows nothing any more
+--- twilio
+    our ($asked, $placed);
+    my $how = $placed // 0;
+
+    if ($request->{method} eq 'POST') {
+        ($asked, $placed) = (0, $how + 1);
+        return { status => 200, body => { call_sid => $main::sid } };
+    }
+
+    my %live = (live => [ { call_sid => $main::sid, state => 'live' } ],
+                recent => []);
+    my @over = map { { call_sid => sprintf('CA%032x', $_), state => 'ended',
+                       end_reason => 'agent_ended' } } 1 .. 100;
+
+    return { status => 200, body => \%live } if ++$asked == 1;
+
+    # a new zone
+    return { status => 200, body => { live => [], recent => [] } } if $how == 1;
+
+    # another server answers as well
+    return { status => 200, body => { live => [], recent => [] } }
+        if $how == 2 && $asked % 2 == 0;
+    return { status => 200, body => $asked < 20 ? \%live :
+              { live => [], recent => [ { call_sid => $main::sid,
+                 state => 'ended', end_reason => 'agent_ended' } ] } }
+        if $how == 2;
+
+    # so many have ended since
+    return { status => 200, body => { live => [], recent =>
+             $request->{path} =~ /sid=/ ? [] : \@over } };
+--- test
+    my $run = call();
+
+    is $run->{status}, 6, 'how it ended is not known';
+    like $run->{out}, qr/unknown: the server does not know it any more$/m,
+         'which is said';
+    cmp_ok scalar(requests('GET')), '>=', 10, 'but not at once';
+
+    $run = call();
+
+    is $run->{status}, 0, 'two servers, one of which knows it';
+    like $run->{out}, qr/completed: agent_ended$/m, 'which tells its end';
+
+    $run = call();
+
+    is $run->{status}, 0, 'one that was over so long ago that it is forgotten';
+    like $run->{out}, qr/completed: ended$/m, 'in words';

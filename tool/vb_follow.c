@@ -17,6 +17,14 @@
 /* ms, the longest that nobody is asked since that would be too often */
 #define VB_FOLLOW_MAX_PAUSE  60000
 
+/* answers in a row that do not tell of a call which others did, until it is
+ * believed: behind one address there may be two servers, or an old one still
+ * beside a new */
+#define VB_FOLLOW_MAX_MISSES  10
+
+/* calls that have ended, of which a server tells: one may be forgotten then */
+#define VB_FOLLOW_RECENT      100
+
 /* there is no such call: Twilio says so to who may ask for calls only */
 #define VB_FOLLOW_NO_CALL    "CA00000000000000000000000000000000"
 
@@ -32,6 +40,7 @@ struct vb_follow_s {
     size_t                   ncalls;
 
     size_t                   asked;    /* questions without an answer yet */
+    size_t                   ended;    /* calls in the last answer */
     int64_t                  due;      /* of the next one to the server */
     int64_t                  hold;     /* nobody is asked before */
     int64_t                  pause;    /* ms, of the last hold */
@@ -118,6 +127,7 @@ vb_follow_add(vb_follow_t *f, vb_followed_t *call)
     call->follow = f;
     call->since = vb_now();
     call->due = call->since + f->conf.poll;
+    call->misses = 0;
     call->seen = 0;
     call->live = 0;
     call->told = 0;
@@ -247,9 +257,10 @@ vb_follow_ask_server(vb_follow_t *f)
 
     vb_settings_url(f->settings, f->settings->calls_path, &url);
 
-    /* one call is asked for alone: the server has less to tell */
+    /* one call is asked for alone: the server has less to tell; but where it
+     * is missing all are, to see whether there are too many */
 
-    if (f->ncalls == 1) {
+    if (f->ncalls == 1 && f->calls->misses == 0) {
         vb_text_printf(&url, "?sid=%s", f->calls->call_sid);
     }
 
@@ -284,6 +295,7 @@ vb_follow_server_answer(void *data, const vb_http_answer_t *a)
     f->due = vb_now() + f->conf.poll;
     f->checked = 1;
     f->good = 0;
+    f->ended = 0;
 
     for (call = f->calls; call; call = call->next) {
         call->told = 0;
@@ -312,11 +324,14 @@ vb_follow_server_call(void *data, const char *call_sid,
     vb_follow_t    *f = data;
     vb_followed_t  *call;
 
+    f->ended += (progress->outcome != VB_OUTCOME_NONE);
+
     for (call = f->calls; call; call = call->next) {
 
         if (strcmp(call->call_sid, call_sid) == 0) {
             call->seen = 1;
             call->told = 1;
+            call->misses = 0;
             call->live |= (strcmp(progress->state, "live") == 0);
             vb_follow_tell(f, call, progress);
             return;
@@ -327,7 +342,8 @@ vb_follow_server_call(void *data, const char *call_sid,
 
 /*
  * Those the server does not tell of: it is another one of a fleet, has no room
- * for them, or they are over for so long that it has forgotten them.
+ * for them, was restarted, or they are over for so long that it has forgotten
+ * them.
  */
 
 static void
@@ -348,12 +364,25 @@ vb_follow_missing(vb_follow_t *f)
 
         /* one that was added while the question was under way waits */
 
-        if (call->live) {
+        if (!call->seen) {
+            if (age > f->conf.answer_timeout) {
+                vb_follow_end(f, call, VB_OUTCOME_UNKNOWN,
+                              "the server does not tell of it");
+            }
+
+            continue;
+        }
+
+        if (++call->misses < VB_FOLLOW_MAX_MISSES) {
+            continue;
+        }
+
+        if (call->live && f->ended >= VB_FOLLOW_RECENT) {
             vb_follow_end(f, call, VB_OUTCOME_COMPLETED, "ended");
 
-        } else if (call->seen || age > f->conf.answer_timeout) {
+        } else {
             vb_follow_end(f, call, VB_OUTCOME_UNKNOWN,
-                          "the server does not tell of it");
+                          "the server does not know it any more");
         }
     }
 }

@@ -35,6 +35,7 @@ struct vb_followed_s {
     vb_followed_t       *next;
     int64_t              since;
     int64_t              due;
+    unsigned             misses;          /* answers without it, in a row */
     unsigned             seen:1;
     unsigned             live:1;       /* somebody was spoken to */
     unsigned             told:1;
