@@ -241,3 +241,19 @@ __DATA__
 
     is $run->{status}, 0, 'one that was over so long ago that it is forgotten';
     like $run->{out}, qr/completed: ended$/m, 'in words';
+
+
+
+=== a call that an operator ended
+--- twilio
+    return { status => 200, body => { call_sid => $main::sid } }
+        if $request->{method} eq 'POST';
+    return { status => 200, body => { live => [], recent => [ {
+             call_sid => $main::sid, state => 'ended', duration => 3,
+             end_reason => 'operator' } ] } };
+--- test
+    my $run = call();
+
+    is $run->{status}, 1, 'was not completed';
+    like $run->{out}, qr/ s  canceled: operator, 3\.0 s$/m,
+         'and did not break down';

@@ -39,6 +39,7 @@ static const vb_outcome_word_t  vb_outcome_words[] = {
     { "caller_lost", VB_OUTCOME_COMPLETED },
     { "caller_silent", VB_OUTCOME_COMPLETED },
     { "machine", VB_OUTCOME_MACHINE },
+    { "operator", VB_OUTCOME_CANCELED },
     { "no_callback", VB_OUTCOME_UNKNOWN },
     { "handed_off", VB_OUTCOME_NONE }
 };
