@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <strings.h>
 #include <vb_agent_message.h>
+#include <vb_utf8.h>
 
 
 #define vb_agent_write(p, s)                                                  \
@@ -421,6 +422,7 @@ vb_agent_error_parse(const vb_str_t *body, u_char *buf, size_t size,
     vb_str_t *out)
 {
     size_t                        offset;
+    uint32_t                      state;
     const char                   *error;
     vb_json_value_t               v[2], *text;
 
@@ -432,7 +434,11 @@ vb_agent_error_parse(const vb_str_t *body, u_char *buf, size_t size,
     out->data = buf;
     out->len = 0;
 
-    if (vb_json_select(body, fields, 2, v, &error, &offset) != VB_OK) {
+    state = 0;
+
+    if (vb_json_select(body, fields, 2, v, &error, &offset) != VB_OK
+        || vb_utf8_check(&state, body->data, body->len) != VB_OK || state)
+    {
         return;
     }
 
