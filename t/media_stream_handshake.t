@@ -206,6 +206,31 @@ __DATA__
 
 
 
+=== over HTTP/2
+--- http_config
+    server {
+        listen 127.0.0.1:$TEST_NGINX_TLS_PORT http2;
+
+        location = /twilio/media-stream {
+            voicebridge_media_stream;
+            $TEST_NGINX_VOICEBRIDGE
+            voicebridge_verify_signature off;
+        }
+    }
+--- config
+--- test
+    my $url = "http://127.0.0.1:$ENV{TEST_NGINX_TLS_PORT}"
+              . '/twilio/media-stream';
+
+    # an answer with a header of HTTP/1.1 would be none
+    open my $out, '-|', 'curl', '-s', '--http2-prior-knowledge', '-o',
+         '/dev/null', '-w', '%{http_version} %{http_code} %{exitcode}', $url
+        or die "curl: $!\n";
+
+    is readline $out, '2 426 0', 'a browser';
+
+
+
 === a handshake in pieces
 --- config
     location = /twilio/media-stream {

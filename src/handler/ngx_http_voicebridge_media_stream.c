@@ -120,6 +120,13 @@ ngx_http_voicebridge_media_stream_check(ngx_http_request_t *r, ngx_str_t *key)
                       "not a WebSocket handshake: this location is for "
                       "Twilio's media stream");
 
+        if (r->http_version > NGX_HTTP_VERSION_11) {
+
+            /* where such a header makes an answer malformed, RFC 9113, 8.2.2 */
+
+            return 426;
+        }
+
         return ngx_http_voicebridge_media_stream_upgrade(r, "Upgrade",
                                  &ngx_http_voicebridge_media_stream_protocol);
     }
