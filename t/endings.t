@@ -964,6 +964,7 @@ each => 1
 
     location = /twilio/media-stream {
         voicebridge_media_stream;
+        voicebridge_twilio_account_sid AC$arg_account;
     }
 --- agent_options
 each => 1
@@ -979,12 +980,15 @@ each => 1
          ['bad', qr/\[error\].*was not put on the call: .*status 500/])
     {
         my ($what, $said) = @$_;
-        my $phone = failing("/twilio/media-stream?twiml=<$what/>",
+        my $phone = failing("/twilio/media-stream?twiml=<$what/>&account=%/..",
                             from => '<Dial>1');
+        my $asked = twilio->event('request');
 
-        is twilio->event('request')->{form}{Twiml},
+        is $asked->{form}{Twiml},
            "<Response><$what/><Say>&lt;Dial&gt;1</Say></Response>",
            "$what: a caller says nothing to Twilio";
+        like $asked->{path}, qr{/Accounts/AC%25%2F\.\./Calls/CA},
+             "$what: nor does a variable";
         $phone->stop;
         is(($phone->recv_close)[0], 1011, "$what: the stream ends");
         $phone->send_close;

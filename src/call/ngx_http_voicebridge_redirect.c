@@ -157,27 +157,23 @@ static ngx_int_t
 ngx_http_voicebridge_redirect_request(ngx_http_voicebridge_call_t *call,
     ngx_http_voicebridge_fetch_t *f, ngx_str_t *twiml)
 {
-    u_char     *p;
-    size_t      len;
-    ngx_str_t  *api;
+    ngx_str_t  *api, *sid;
 
     api = &call->conf->twilio_api_url->url;
+    sid = &call->ctx->call_sid;
 
-    len = api->len + sizeof("/2010-04-01/Accounts//Calls/.json")
-          + f->user.len + call->ctx->call_sid.len;
+    f->url.len = vb_twilio_calls_url(NULL, api, &f->user, sid);
+    f->url.data = ngx_pnalloc(f->pool, f->url.len);
 
-    f->url.data = ngx_pnalloc(f->pool, len);
-    f->body.data = ngx_pnalloc(f->pool, vb_twilio_call_update(NULL, twiml));
+    f->body.len = vb_twilio_call_update(NULL, twiml);
+    f->body.data = ngx_pnalloc(f->pool, f->body.len);
 
     if (f->url.data == NULL || f->body.data == NULL) {
         return NGX_ERROR;
     }
 
-    p = ngx_sprintf(f->url.data, "%V/2010-04-01/Accounts/%V/Calls/%V.json",
-                    api, &f->user, &call->ctx->call_sid);
-    f->url.len = p - f->url.data;
-
-    f->body.len = vb_twilio_call_update(f->body.data, twiml);
+    (void) vb_twilio_calls_url(f->url.data, api, &f->user, sid);
+    (void) vb_twilio_call_update(f->body.data, twiml);
 
     return NGX_OK;
 }

@@ -7,6 +7,7 @@
 #include <vb_json.h>
 #include <vb_mask.h>
 #include <vb_token.h>
+#include <vb_twilio_call.h>
 #include <vb_twiml.h>
 #include <vb_utf8.h>
 
@@ -290,28 +291,14 @@ ngx_int_t
 ngx_http_voicebridge_calls_url(ngx_pool_t *pool, ngx_str_t *base,
     ngx_str_t *account, ngx_str_t *sid, ngx_str_t *url)
 {
-    u_char     *p;
-    uintptr_t   escape;
+    url->len = vb_twilio_calls_url(NULL, base, account, sid);
 
-    /* may come from a variable; a SID has the shape of one */
-
-    escape = 2 * ngx_escape_uri(NULL, account->data, account->len,
-                                NGX_ESCAPE_URI_COMPONENT);
-
-    p = ngx_pnalloc(pool, base->len + account->len + escape + sid->len
-                          + sizeof("/2010-04-01/Accounts//Calls/.json"));
-    if (p == NULL) {
+    url->data = ngx_pnalloc(pool, url->len);
+    if (url->data == NULL) {
         return NGX_ERROR;
     }
 
-    url->data = p;
-
-    p = ngx_sprintf(p, "%V/2010-04-01/Accounts/", base);
-    p = (u_char *) ngx_escape_uri(p, account->data, account->len,
-                                  NGX_ESCAPE_URI_COMPONENT);
-    p = ngx_sprintf(p, "/Calls%s%V.json", sid->len ? "/" : "", sid);
-
-    url->len = p - url->data;
+    (void) vb_twilio_calls_url(url->data, base, account, sid);
 
     return NGX_OK;
 }

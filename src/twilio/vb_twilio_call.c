@@ -19,6 +19,7 @@
 #define vb_twilio_is_digit(c)  ((c) >= '0' && (c) <= '9')
 
 
+static void vb_twilio_call_segment(vb_writer_t *w, const vb_str_t *value);
 static void vb_twilio_call_options(vb_writer_t *w,
     const vb_twilio_call_t *call);
 static void vb_twilio_call_number(vb_writer_t *w, const char *name,
@@ -26,6 +27,54 @@ static void vb_twilio_call_number(vb_writer_t *w, const char *name,
 static void vb_twilio_call_field(vb_writer_t *w, const vb_str_t *value);
 static u_char *vb_twilio_answer_text(vb_str_t *dst, u_char *p, size_t size,
     const vb_json_value_t *value);
+
+
+size_t
+vb_twilio_calls_url(u_char *dst, const vb_str_t *base,
+    const vb_str_t *account, const vb_str_t *sid)
+{
+    vb_writer_t  w;
+
+    vb_writer_init(&w, dst);
+
+    vb_write(&w, base->data, base->len);
+    vb_write_literal(&w, "/2010-04-01/Accounts/");
+    vb_twilio_call_segment(&w, account);
+    vb_write_literal(&w, "/Calls");
+
+    if (sid->len) {
+        vb_write_literal(&w, "/");
+        vb_write(&w, sid->data, sid->len);
+    }
+
+    vb_write_literal(&w, ".json");
+
+    return w.len;
+}
+
+
+/* of a path, RFC 3986 section 3.3: all but the unreserved is escaped */
+
+static void
+vb_twilio_call_segment(vb_writer_t *w, const vb_str_t *value)
+{
+    char    escape[sizeof("%00")];
+    size_t  i;
+    u_char  c;
+
+    for (i = 0; i < value->len; i++) {
+        c = value->data[i];
+
+        if (vb_twilio_is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')
+            || c == '-' || c == '.' || c == '_' || c == '~')
+        {
+            vb_write(w, &c, 1);
+
+        } else {
+            vb_write(w, escape, snprintf(escape, sizeof(escape), "%%%02X", c));
+        }
+    }
+}
 
 
 size_t

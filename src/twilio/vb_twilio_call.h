@@ -1,6 +1,6 @@
 
 /*
- * Twilio's REST resource Calls: the bodies sent and the answers read.
+ * Twilio's REST resource Calls: its URL, the bodies sent, the answers read.
  * Source: Twilio's OpenAPI, CreateCall and UpdateCall.
  */
 
@@ -38,6 +38,15 @@ typedef struct {
     int              record;           /* vb_twilio_record_t */
     int              detection;        /* vb_twilio_detection_t; asynchronous */
 } vb_twilio_call_t;
+
+
+/*
+ * Writes the URL of the Calls of an account, which may hold any bytes, below
+ * an API's base; or with sid, which has the shape of one, that of the call.
+ * Returns the length; with dst NULL only counts.
+ */
+size_t vb_twilio_calls_url(u_char *dst, const vb_str_t *base,
+    const vb_str_t *account, const vb_str_t *sid);
 
 
 /*

@@ -266,6 +266,43 @@ test_e164(void)
 
 
 static void
+test_urls(void)
+{
+    size_t    i, n;
+    u_char    buf[256];
+    vb_str_t  base, account, sid;
+
+    static const struct {
+        const char  *account;
+        const char  *sid;
+        const char  *url;
+    } urls[] = {
+        { "AC01", "", "http://h/p/2010-04-01/Accounts/AC01/Calls.json" },
+        { "AC01", "CA02",
+          "http://h/p/2010-04-01/Accounts/AC01/Calls/CA02.json" },
+        { "zZ9-._~", "CA02",
+          "http://h/p/2010-04-01/Accounts/zZ9-._~/Calls/CA02.json" },
+        { "%/ ?\n\xff@[`{", "", "http://h/p/2010-04-01/Accounts/"
+          "%25%2F%20%3F%0A%FF%40%5B%60%7B/Calls.json" },
+        { "", "", "http://h/p/2010-04-01/Accounts//Calls.json" }
+    };
+
+    base = text("http://h/p");
+
+    for (i = 0; i < NELTS(urls); i++) {
+        account = text(urls[i].account);
+        sid = text(urls[i].sid);
+
+        n = vb_twilio_calls_url(NULL, &base, &account, &sid);
+        is_int(n, strlen(urls[i].url), "length of %s", urls[i].url);
+
+        n = vb_twilio_calls_url(buf, &base, &account, &sid);
+        is_mem(buf, n, urls[i].url, strlen(urls[i].url), "%s", urls[i].url);
+    }
+}
+
+
+static void
 test_sids(void)
 {
     size_t    i;
@@ -304,6 +341,7 @@ main(void)
     test_answer();
     test_long_answer();
     test_e164();
+    test_urls();
     test_sids();
 
     return done_testing();
