@@ -52,6 +52,7 @@ our %agents = (
                        eval { $_[0]->recv_other while 1 } },
     reset     => sub { live($_[0]); $_[0]->reset },
     early     => sub { $_[0]->close_with(1008, 'Missing variable') },
+    talkative => sub { speaks($_[0], 80_000); $_[0]->close_with(1000, 'bye') },
     blocked   => sub { $_[0]->close_with(1008, 'No calls to +1 (500) 555-0006, '
                                                . 'error 21211 of 2026-11-26') },
     told      => sub { live($_[0]);
@@ -257,6 +258,11 @@ __DATA__
     location = /duration {
         voicebridge_media_stream;
         voicebridge_max_call_duration 200ms;
+    }
+
+    location = /goodbye {
+        voicebridge_media_stream;
+        voicebridge_max_call_duration 600ms;
     }
 
     location = /life {
@@ -500,6 +506,10 @@ each => 1
     ends('silent', name => 'a long time of nothing', path => '/duration',
          code => 1000, reason => 'too_long', level => 'warn',
          text => 'the call reached voicebridge_max_call_duration');
+
+    ends('talkative', name => 'a long good-bye', path => '/goodbye',
+         code => 1000, agent_code => 1000, reason => 'agent_ended',
+         level => 'info', text => 'the agent ended the conversation');
 
     until_true(sub { descriptors($pid) <= $before },
                'all descriptors are back');

@@ -187,13 +187,14 @@ ngx_http_voicebridge_end_hurry(ngx_http_voicebridge_call_t *call,
 
 /*
  * Waits until the caller has heard all, also where all should have been
- * played: the way to Twilio is long.  NGX_DECLINED: there is nothing to hear.
+ * played: the way to Twilio is long; but for no longer than a call may be.
+ * NGX_DECLINED: there is nothing to hear.
  */
 
 static ngx_int_t
 ngx_http_voicebridge_end_drain(ngx_http_voicebridge_call_t *call)
 {
-    ngx_msec_int_t  queued;
+    ngx_msec_int_t  queued, left;
 
     if (call->agent_bytes == 0 || call->phone.eof
         || ngx_http_voicebridge_media_mark(call) != NGX_OK)
@@ -202,11 +203,13 @@ ngx_http_voicebridge_end_drain(ngx_http_voicebridge_call_t *call)
     }
 
     queued = call->played - ngx_current_msec;
+    queued = ngx_max(queued, 0) + NGX_HTTP_VOICEBRIDGE_DRAIN_MARGIN;
+
+    left = call->accepted + call->conf->max_call_duration - ngx_current_msec;
 
     call->mark_sent = 1;
     call->state = NGX_HTTP_VOICEBRIDGE_DRAINING;
-    call->deadline = ngx_current_msec + ngx_max(queued, 0)
-                     + NGX_HTTP_VOICEBRIDGE_DRAIN_MARGIN;
+    call->deadline = ngx_current_msec + ngx_max(ngx_min(queued, left), 0);
 
     return NGX_OK;
 }
