@@ -12,6 +12,8 @@
 
 static ngx_http_voicebridge_call_t *ngx_http_voicebridge_call_create(
     ngx_http_request_t *r, ngx_http_voicebridge_ctx_t *ctx);
+static ngx_int_t ngx_http_voicebridge_call_register(
+    ngx_http_voicebridge_call_t *call);
 static void ngx_http_voicebridge_call_callbacks(
     ngx_http_voicebridge_call_t *call);
 static void ngx_http_voicebridge_call_take(ngx_http_voicebridge_call_t *call);
@@ -49,7 +51,6 @@ ngx_http_voicebridge_call_start(ngx_http_request_t *r,
     ngx_uint_t ntokens, ngx_http_voicebridge_twiml_pt twiml)
 {
     ngx_connection_t             *c;
-    ngx_http_cleanup_t           *cln;
     ngx_http_voicebridge_call_t  *call;
 
     c = r->connection;
@@ -64,19 +65,9 @@ ngx_http_voicebridge_call_start(ngx_http_request_t *r,
     call->ntokens = ntokens;
     call->twiml = twiml;
 
-    cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
+    if (ngx_http_voicebridge_call_register(call) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    cln->handler = ngx_http_voicebridge_call_cleanup;
-    cln->data = call;
-
-    if (ngx_http_voicebridge_all.next == NULL) {
-        ngx_queue_init(&ngx_http_voicebridge_all);
-    }
-
-    ngx_queue_insert_tail(&ngx_http_voicebridge_all, &call->queue);
 
     ngx_http_voicebridge_leg_init(&call->phone, c, 0,
                                   call->conf->max_stream_message_size);
@@ -146,6 +137,31 @@ ngx_http_voicebridge_call_create(ngx_http_request_t *r,
     ngx_http_voicebridge_call_callbacks(call);
 
     return call;
+}
+
+
+/* from now on it is one of the worker's, until its request is cleaned up */
+
+static ngx_int_t
+ngx_http_voicebridge_call_register(ngx_http_voicebridge_call_t *call)
+{
+    ngx_http_cleanup_t  *cln;
+
+    cln = ngx_http_cleanup_add(call->request, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_voicebridge_call_cleanup;
+    cln->data = call;
+
+    if (ngx_http_voicebridge_all.next == NULL) {
+        ngx_queue_init(&ngx_http_voicebridge_all);
+    }
+
+    ngx_queue_insert_tail(&ngx_http_voicebridge_all, &call->queue);
+
+    return NGX_OK;
 }
 
 

@@ -23,6 +23,9 @@
 #define NGX_HTTP_VOICEBRIDGE_CUT         2
 
 
+static ngx_int_t ngx_http_voicebridge_phone_take(
+    ngx_http_voicebridge_call_t *call, vb_twilio_message_t *m,
+    ngx_str_t *token);
 static ngx_int_t ngx_http_voicebridge_phone_names(
     ngx_http_voicebridge_call_t *call);
 static ngx_int_t ngx_http_voicebridge_phone_sids(
@@ -54,38 +57,15 @@ void
 ngx_http_voicebridge_phone_start(ngx_http_voicebridge_call_t *call,
     vb_twilio_message_t *m)
 {
-    ngx_int_t                    rc;
     ngx_str_t                    token;
     ngx_http_voicebridge_ctx_t  *ctx;
 
     ctx = call->ctx;
 
-    ngx_str_null(&token);
-
-    rc = ngx_http_voicebridge_phone_sids(call, m);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_voicebridge_phone_parameters(call, &m->parameters,
-                                                   &token);
-    }
-
-    if (rc == NGX_DECLINED) {
-        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_BAD_START,
-                                 "more parameters than can be taken");
-        return;
-    }
-
-    if (rc == NGX_ERROR) {
-        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
-                                 "no memory");
-        return;
-    }
-
-    if (ngx_http_voicebridge_phone_token(call, &token) != NGX_OK) {
-        return;
-    }
-
-    if (ngx_http_voicebridge_phone_names(call) != NGX_OK) {
+    if (ngx_http_voicebridge_phone_take(call, m, &token) != NGX_OK
+        || ngx_http_voicebridge_phone_token(call, &token) != NGX_OK
+        || ngx_http_voicebridge_phone_names(call) != NGX_OK)
+    {
         return;
     }
 
@@ -118,6 +98,36 @@ ngx_http_voicebridge_phone_start(ngx_http_voicebridge_call_t *call,
     call->connecting = ngx_current_msec;
 
     ngx_http_voicebridge_agent_connect(call);
+}
+
+
+/* what the start brings; without NGX_OK the call ends, here as below */
+
+static ngx_int_t
+ngx_http_voicebridge_phone_take(ngx_http_voicebridge_call_t *call,
+    vb_twilio_message_t *m, ngx_str_t *token)
+{
+    ngx_int_t  rc;
+
+    ngx_str_null(token);
+
+    rc = ngx_http_voicebridge_phone_sids(call, m);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_voicebridge_phone_parameters(call, &m->parameters,
+                                                   token);
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_BAD_START,
+                                 "more parameters than can be taken");
+
+    } else if (rc == NGX_ERROR) {
+        ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_INTERNAL_ERROR,
+                                 "no memory");
+    }
+
+    return rc;
 }
 
 

@@ -19,11 +19,15 @@
     ngx_min(left, ngx_http_voicebridge_left(moment))
 
 
+static ngx_msec_int_t ngx_http_voicebridge_call_left(
+    ngx_http_voicebridge_call_t *call);
 static ngx_msec_int_t ngx_http_voicebridge_call_agent_left(
     ngx_http_voicebridge_call_t *call);
 static void ngx_http_voicebridge_call_deadlines(
     ngx_http_voicebridge_call_t *call);
 static void ngx_http_voicebridge_call_agent_deadlines(
+    ngx_http_voicebridge_call_t *call);
+static void ngx_http_voicebridge_call_agent_alive(
     ngx_http_voicebridge_call_t *call);
 
 
@@ -75,6 +79,30 @@ ngx_http_voicebridge_call_arm(ngx_http_voicebridge_call_t *call)
 
     call->calm = calm;
 
+    left = ngx_http_voicebridge_call_left(call);
+    left = ngx_max(left, 1);
+
+    /* a timer that fires too early finds nothing to do and is set again */
+
+    if (call->timer.timer_set) {
+        if (ngx_http_voicebridge_left(call->timer.timer.key) <= left) {
+            return;
+        }
+
+        ngx_del_timer(&call->timer);
+    }
+
+    ngx_add_timer(&call->timer, (ngx_msec_t) left);
+}
+
+
+/* until the next deadline */
+
+static ngx_msec_int_t
+ngx_http_voicebridge_call_left(ngx_http_voicebridge_call_t *call)
+{
+    ngx_msec_int_t  left;
+
     switch (call->state) {
 
     case NGX_HTTP_VOICEBRIDGE_ACCEPTED:
@@ -109,19 +137,7 @@ ngx_http_voicebridge_call_arm(ngx_http_voicebridge_call_t *call)
         left = ngx_http_voicebridge_sooner(left, call->agent_deadline);
     }
 
-    left = ngx_max(left, 1);
-
-    /* a timer that fires too early finds nothing to do and is set again */
-
-    if (call->timer.timer_set) {
-        if (ngx_http_voicebridge_left(call->timer.timer.key) <= left) {
-            return;
-        }
-
-        ngx_del_timer(&call->timer);
-    }
-
-    ngx_add_timer(&call->timer, (ngx_msec_t) left);
+    return left;
 }
 
 
@@ -281,10 +297,19 @@ ngx_http_voicebridge_call_agent_deadlines(ngx_http_voicebridge_call_t *call)
 
     if (call->exiting && ngx_http_voicebridge_over(call->handoff)) {
         ngx_http_voicebridge_end(call, NGX_HTTP_VOICEBRIDGE_END_HANDOFF, NULL);
-        return;
-    }
 
-    /* nor is an agent whose last message has no room yet */
+    } else {
+        ngx_http_voicebridge_call_agent_alive(call);
+    }
+}
+
+
+/* whether a live call's agent shows signs of life; it is asked for one */
+
+static void
+ngx_http_voicebridge_call_agent_alive(ngx_http_voicebridge_call_t *call)
+{
+    /* one whose last message has no room yet is not silent */
 
     if (call->speech.len) {
         call->agent.last_read = ngx_current_msec;
