@@ -16,6 +16,64 @@
 
 
 ngx_int_t
+ngx_http_voicebridge_agent_peer_url(ngx_http_request_t *r, ngx_url_t *u,
+    ngx_str_t *url, ngx_uint_t *ssl)
+{
+    size_t       i;
+    ngx_uint_t   n;
+
+    static const struct {
+        ngx_str_t   scheme;
+        ngx_uint_t  ssl;
+    } schemes[] = {
+        { ngx_string("wss://"), 1 },
+        { ngx_string("https://"), 1 },
+        { ngx_string("ws://"), 0 },
+        { ngx_string("http://"), 0 }
+    };
+
+    for (n = 0; n < sizeof(schemes) / sizeof(schemes[0]); n++) {
+
+        if (url->len > schemes[n].scheme.len
+            && ngx_strncasecmp(url->data, schemes[n].scheme.data,
+                               schemes[n].scheme.len)
+               == 0)
+        {
+            break;
+        }
+    }
+
+    if (n == sizeof(schemes) / sizeof(schemes[0])) {
+        return NGX_DECLINED;
+    }
+
+    *ssl = schemes[n].ssl;
+
+    /* it becomes a request line: nothing may end that line early */
+
+    for (i = 0; i < url->len; i++) {
+        if (url->data[i] <= ' ' || url->data[i] >= 0x7f) {
+            return NGX_DECLINED;
+        }
+    }
+
+    ngx_memzero(u, sizeof(ngx_url_t));
+
+    u->url.len = url->len - schemes[n].scheme.len;
+    u->url.data = url->data + schemes[n].scheme.len;
+    u->default_port = *ssl ? 443 : 80;
+    u->uri_part = 1;
+    u->no_resolve = 1;
+
+    if (ngx_parse_url(r->pool, u) != NGX_OK || u->host.len == 0) {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_voicebridge_agent_peer_request(
     ngx_http_voicebridge_agent_peer_t *peer, ngx_url_t *u, ngx_str_t *header)
 {

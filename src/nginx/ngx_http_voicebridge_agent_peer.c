@@ -14,8 +14,6 @@ static ngx_int_t ngx_http_voicebridge_agent_peer_init(
     ngx_uint_t ssl, ngx_http_voicebridge_peer_state_t state);
 static ngx_int_t ngx_http_voicebridge_agent_peer_upstream(
     ngx_http_voicebridge_agent_peer_t *peer, ngx_url_t *parsed, ngx_uint_t ssl);
-static ngx_int_t ngx_http_voicebridge_agent_peer_parse_url(
-    ngx_http_request_t *r, ngx_url_t *u, ngx_str_t *url, ngx_uint_t *ssl);
 static ngx_int_t ngx_http_voicebridge_agent_peer_create_request(
     ngx_http_request_t *r);
 static ngx_int_t ngx_http_voicebridge_agent_peer_reinit_request(
@@ -24,6 +22,7 @@ static ngx_int_t ngx_http_voicebridge_agent_peer_process_header(
     ngx_http_request_t *r);
 static void ngx_http_voicebridge_agent_peer_take_over(ngx_http_request_t *r,
     ngx_http_voicebridge_agent_peer_t *peer);
+static void ngx_http_voicebridge_agent_peer_settle(ngx_connection_t *c);
 static ssize_t ngx_http_voicebridge_agent_peer_recv_once(ngx_connection_t *c,
     u_char *buf, size_t size);
 static void ngx_http_voicebridge_agent_peer_event(ngx_http_request_t *r,
@@ -46,8 +45,8 @@ ngx_http_voicebridge_agent_peer_connect(
     ngx_url_t   parsed;
     ngx_uint_t  ssl;
 
-    rc = ngx_http_voicebridge_agent_peer_parse_url(peer->request, &parsed,
-                                                   url, &ssl);
+    rc = ngx_http_voicebridge_agent_peer_url(peer->request, &parsed, url,
+                                             &ssl);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -80,8 +79,8 @@ ngx_http_voicebridge_agent_peer_prepare(
     ngx_uint_t  ssl;
 
     if (peer->state == NGX_HTTP_VOICEBRIDGE_PEER_PREPARING
-        || ngx_http_voicebridge_agent_peer_parse_url(peer->request, &parsed,
-                                                     url, &ssl)
+        || ngx_http_voicebridge_agent_peer_url(peer->request, &parsed, url,
+                                               &ssl)
            != NGX_OK)
     {
         return;
@@ -222,64 +221,6 @@ ngx_http_voicebridge_agent_peer_upstream(
 
 
 static ngx_int_t
-ngx_http_voicebridge_agent_peer_parse_url(ngx_http_request_t *r, ngx_url_t *u,
-    ngx_str_t *url, ngx_uint_t *ssl)
-{
-    size_t       i;
-    ngx_uint_t   n;
-
-    static const struct {
-        ngx_str_t   scheme;
-        ngx_uint_t  ssl;
-    } schemes[] = {
-        { ngx_string("wss://"), 1 },
-        { ngx_string("https://"), 1 },
-        { ngx_string("ws://"), 0 },
-        { ngx_string("http://"), 0 }
-    };
-
-    for (n = 0; n < sizeof(schemes) / sizeof(schemes[0]); n++) {
-
-        if (url->len > schemes[n].scheme.len
-            && ngx_strncasecmp(url->data, schemes[n].scheme.data,
-                               schemes[n].scheme.len)
-               == 0)
-        {
-            break;
-        }
-    }
-
-    if (n == sizeof(schemes) / sizeof(schemes[0])) {
-        return NGX_DECLINED;
-    }
-
-    *ssl = schemes[n].ssl;
-
-    /* it becomes a request line: nothing may end that line early */
-
-    for (i = 0; i < url->len; i++) {
-        if (url->data[i] <= ' ' || url->data[i] >= 0x7f) {
-            return NGX_DECLINED;
-        }
-    }
-
-    ngx_memzero(u, sizeof(ngx_url_t));
-
-    u->url.len = url->len - schemes[n].scheme.len;
-    u->url.data = url->data + schemes[n].scheme.len;
-    u->default_port = *ssl ? 443 : 80;
-    u->uri_part = 1;
-    u->no_resolve = 1;
-
-    if (ngx_parse_url(r->pool, u) != NGX_OK || u->host.len == 0) {
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
 ngx_http_voicebridge_agent_peer_create_request(ngx_http_request_t *r)
 {
     ngx_chain_t                        *cl;
@@ -406,6 +347,36 @@ ngx_http_voicebridge_agent_peer_take_over(ngx_http_request_t *r,
     u->read_event_handler = ngx_http_voicebridge_agent_peer_event;
     u->write_event_handler = ngx_http_voicebridge_agent_peer_event;
 
+    ngx_http_voicebridge_agent_peer_settle(c);
+
+    peer->preread.data = u->buffer.pos;
+    peer->preread.len = u->buffer.last - u->buffer.pos;
+
+    /* a buffer that looks full would be a header that is too big */
+
+    u->buffer.pos = u->buffer.last = u->buffer.start;
+
+    peer->connection = c;
+    peer->state = NGX_HTTP_VOICEBRIDGE_PEER_OPEN;
+
+    /*
+     * Core reads once more when NGX_AGAIN is returned to it: that read must
+     * find nothing, or it would take the first messages, or the peer's end,
+     * for the header's.
+     */
+
+    peer->recv = c->recv;
+    c->recv = ngx_http_voicebridge_agent_peer_recv_once;
+
+    ngx_post_event(c->read, &ngx_posted_events);
+}
+
+
+/* a connection of requests and answers becomes one of frames */
+
+static void
+ngx_http_voicebridge_agent_peer_settle(ngx_connection_t *c)
+{
     if (c->read->timer_set) {
         ngx_del_timer(c->read);
     }
@@ -431,27 +402,6 @@ ngx_http_voicebridge_agent_peer_take_over(ngx_http_request_t *r,
     /* core tells idle connections when their worker is to exit */
 
     c->idle = 1;
-
-    peer->preread.data = u->buffer.pos;
-    peer->preread.len = u->buffer.last - u->buffer.pos;
-
-    /* a buffer that looks full would be a header that is too big */
-
-    u->buffer.pos = u->buffer.last = u->buffer.start;
-
-    peer->connection = c;
-    peer->state = NGX_HTTP_VOICEBRIDGE_PEER_OPEN;
-
-    /*
-     * Core reads once more when NGX_AGAIN is returned to it: that read must
-     * find nothing, or it would take the first messages, or the peer's end,
-     * for the header's.
-     */
-
-    peer->recv = c->recv;
-    c->recv = ngx_http_voicebridge_agent_peer_recv_once;
-
-    ngx_post_event(c->read, &ngx_posted_events);
 }
 
 

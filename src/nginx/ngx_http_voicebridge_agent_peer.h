@@ -102,11 +102,14 @@ void ngx_http_voicebridge_agent_peer_close(
 
 
 /*
- * The handshake itself, in agent_handshake.c: makes the request for u with
- * one more header line where header is not empty (NGX_OK or NGX_ERROR);
- * takes a header line of the answer that core has just parsed; says whether
- * the answer is a good 101, else peer->error and peer->status why not.
+ * The handshake itself, in agent_handshake.c: takes a URL apart (NGX_OK, or
+ * NGX_DECLINED where it is not usable); makes the request for u with one more
+ * header line where header is not empty (NGX_OK or NGX_ERROR); takes a header
+ * line of the answer that core has just parsed; says whether the answer is a
+ * good 101, else peer->error and peer->status why not.
  */
+ngx_int_t ngx_http_voicebridge_agent_peer_url(ngx_http_request_t *r,
+    ngx_url_t *u, ngx_str_t *url, ngx_uint_t *ssl);
 ngx_int_t ngx_http_voicebridge_agent_peer_request(
     ngx_http_voicebridge_agent_peer_t *peer, ngx_url_t *u, ngx_str_t *header);
 void ngx_http_voicebridge_agent_peer_header(ngx_http_request_t *r,
