@@ -11,6 +11,8 @@
 
 static ngx_http_voicebridge_notifier_t *ngx_http_voicebridge_notify_create(
     ngx_http_voicebridge_main_conf_t *vmcf, ngx_log_t *log);
+static void ngx_http_voicebridge_notify_save(
+    ngx_http_voicebridge_notifier_t *w);
 
 
 /* a worker's own; never there in the master, so never inherited */
@@ -127,22 +129,7 @@ ngx_http_voicebridge_notify_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
-    for (q = ngx_queue_head(&w->events);
-         q != ngx_queue_sentinel(&w->events);
-         q = ngx_queue_next(q))
-    {
-        e = ngx_queue_data(q, ngx_http_voicebridge_event_t, queue);
-
-        if (e->store) {
-
-            if (ngx_http_voicebridge_notify_on_disk(e)) {
-                w->memory--;
-            }
-
-        } else if (e->spool == NULL) {
-            (void) ngx_http_voicebridge_notify_store(w, e);
-        }
-    }
+    ngx_http_voicebridge_notify_save(w);
 
     if (w->memory) {
         ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
@@ -176,6 +163,33 @@ ngx_http_voicebridge_notify_exit_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_voicebridge_notifier = NULL;
+}
+
+
+/* what is in memory goes to the disk, or was on its way there */
+
+static void
+ngx_http_voicebridge_notify_save(ngx_http_voicebridge_notifier_t *w)
+{
+    ngx_queue_t                   *q;
+    ngx_http_voicebridge_event_t  *e;
+
+    for (q = ngx_queue_head(&w->events);
+         q != ngx_queue_sentinel(&w->events);
+         q = ngx_queue_next(q))
+    {
+        e = ngx_queue_data(q, ngx_http_voicebridge_event_t, queue);
+
+        if (e->store) {
+
+            if (ngx_http_voicebridge_notify_on_disk(e)) {
+                w->memory--;
+            }
+
+        } else if (e->spool == NULL) {
+            (void) ngx_http_voicebridge_notify_store(w, e);
+        }
+    }
 }
 
 

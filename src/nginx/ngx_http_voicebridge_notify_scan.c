@@ -19,6 +19,15 @@ struct ngx_http_voicebridge_store_s {
 };
 
 
+/* files of a directory that was taken over */
+typedef struct {
+    ngx_uint_t                      known;     /* are events, */
+    ngx_uint_t                      unknown;   /* of them without receiver */
+    ngx_uint_t                      others;    /* are not */
+    ngx_uint_t                      left;      /* without memory for them */
+} ngx_http_voicebridge_adopted_t;
+
+
 #if (NGX_THREADS)
 static ngx_int_t ngx_http_voicebridge_notify_post(
     ngx_http_voicebridge_notifier_t *w, ngx_http_voicebridge_event_t *e);
@@ -38,6 +47,8 @@ static ngx_uint_t ngx_http_voicebridge_notify_adopt(
 static ngx_uint_t ngx_http_voicebridge_notify_found(
     ngx_http_voicebridge_notifier_t *w, ngx_http_voicebridge_spool_t *spool,
     ngx_array_t *names);
+static void ngx_http_voicebridge_notify_adopted(
+    ngx_http_voicebridge_spool_t *spool, ngx_http_voicebridge_adopted_t *n);
 static void ngx_http_voicebridge_notify_expire(
     ngx_http_voicebridge_notifier_t *w);
 
@@ -365,22 +376,21 @@ static ngx_uint_t
 ngx_http_voicebridge_notify_found(ngx_http_voicebridge_notifier_t *w,
     ngx_http_voicebridge_spool_t *spool, ngx_array_t *names)
 {
-    ngx_str_t                     *name;
-    ngx_uint_t                     i, known, unknown, left, others;
-    ngx_http_voicebridge_event_t  *e;
+    ngx_str_t                       *name;
+    ngx_uint_t                       i;
+    ngx_http_voicebridge_event_t    *e;
+    ngx_http_voicebridge_adopted_t   n;
 
-    known = 0;
-    unknown = 0;
-    left = 0;
-    others = 0;
+    ngx_memzero(&n, sizeof(ngx_http_voicebridge_adopted_t));
+
     name = names->elts;
 
     for (i = 0; i < names->nelts; i++) {
 
-        e = ngx_http_voicebridge_event_found(&name[i], &left);
+        e = ngx_http_voicebridge_event_found(&name[i], &n.left);
 
         if (e == NULL) {
-            others++;
+            n.others++;
             continue;
         }
 
@@ -390,43 +400,51 @@ ngx_http_voicebridge_notify_found(ngx_http_voicebridge_notifier_t *w,
 
         if (ngx_http_voicebridge_notify_insert(w, e) != NGX_OK) {
             ngx_http_voicebridge_event_free(e);
-            left = 1;
+            n.left = 1;
             continue;
         }
 
-        known++;
-        unknown += (e->receiver == NULL);
+        n.known++;
+        n.unknown += (e->receiver == NULL);
     }
 
     /* what there is no memory for now is found once more when this is gone */
 
-    spool->files = known + left;
+    spool->files = n.known + n.left;
 
-    if (others && !left) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "%ui files in \"%s\" are no events for "
-                      "\"voicebridge_webhook\", and are left alone", others,
-                      spool->path);
-    }
+    ngx_http_voicebridge_notify_adopted(spool, &n);
 
-    if (known) {
-        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "events for \"voicebridge_webhook\" that a process left "
-                      "are taken over: %ui", known);
-    }
-
-    if (unknown) {
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "%ui of them are for a URL that no "
-                      "\"voicebridge_webhook\" has any more: they wait until "
-                      "they are a day old", unknown);
-    }
-
-    if (known == 0) {
+    if (n.known == 0) {
         ngx_http_voicebridge_spool_close(spool);
     }
 
-    return known;
+    return n.known;
+}
+
+
+static void
+ngx_http_voicebridge_notify_adopted(ngx_http_voicebridge_spool_t *spool,
+    ngx_http_voicebridge_adopted_t *n)
+{
+    if (n->others && !n->left) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "%ui files in \"%s\" are no events for "
+                      "\"voicebridge_webhook\", and are left alone", n->others,
+                      spool->path);
+    }
+
+    if (n->known) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "events for \"voicebridge_webhook\" that a process left "
+                      "are taken over: %ui", n->known);
+    }
+
+    if (n->unknown) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "%ui of them are for a URL that no "
+                      "\"voicebridge_webhook\" has any more: they wait until "
+                      "they are a day old", n->unknown);
+    }
 }
 
 
