@@ -16,6 +16,8 @@
 #define NGX_HTTP_VOICEBRIDGE_NONCE  16
 
 
+static ngx_int_t ngx_http_voicebridge_media_stream_admit(
+    ngx_http_request_t *r, ngx_str_t *key);
 static ngx_int_t ngx_http_voicebridge_media_stream_check(
     ngx_http_request_t *r, ngx_str_t *key);
 static ngx_int_t ngx_http_voicebridge_media_stream_upgrade(
@@ -52,25 +54,9 @@ ngx_http_voicebridge_media_stream_handler(ngx_http_request_t *r)
 
     ctx->handled = 1;
 
-    if (r->method != NGX_HTTP_GET) {
-        return NGX_HTTP_NOT_ALLOWED;
-    }
-
-    rc = ngx_http_voicebridge_check_signature(r, NULL, 0, 1);
+    rc = ngx_http_voicebridge_media_stream_admit(r, &key);
     if (rc != NGX_OK) {
         return rc;
-    }
-
-    rc = ngx_http_voicebridge_media_stream_check(r, &key);
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    if (r->headers_in.content_length_n > 0 || r->headers_in.chunked) {
-
-        /* its bytes and the frames could not be told apart */
-
-        return NGX_HTTP_BAD_REQUEST;
     }
 
     n = ngx_http_voicebridge_auth_tokens(r, tokens);
@@ -95,6 +81,38 @@ ngx_http_voicebridge_media_stream_handler(ngx_http_request_t *r)
     }
 
     return NGX_DONE;
+}
+
+
+/* NGX_OK, or the status to refuse with */
+
+static ngx_int_t
+ngx_http_voicebridge_media_stream_admit(ngx_http_request_t *r, ngx_str_t *key)
+{
+    ngx_int_t  rc;
+
+    if (r->method != NGX_HTTP_GET) {
+        return NGX_HTTP_NOT_ALLOWED;
+    }
+
+    rc = ngx_http_voicebridge_check_signature(r, NULL, 0, 1);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_voicebridge_media_stream_check(r, key);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (r->headers_in.content_length_n > 0 || r->headers_in.chunked) {
+
+        /* its bytes and the frames could not be told apart */
+
+        return NGX_HTTP_BAD_REQUEST;
+    }
+
+    return NGX_OK;
 }
 
 

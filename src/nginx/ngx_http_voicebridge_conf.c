@@ -9,6 +9,8 @@
 #include <openssl/x509_vfy.h>
 
 
+static void ngx_http_voicebridge_url_parts(ngx_http_voicebridge_url_t *url,
+    ngx_url_t *u);
 static ngx_int_t ngx_http_voicebridge_url_scheme(ngx_str_t *value,
     ngx_uint_t *ssl);
 static ngx_uint_t ngx_http_voicebridge_url_chars(ngx_str_t *value);
@@ -149,18 +151,25 @@ ngx_http_voicebridge_parse_url(ngx_conf_t *cf, ngx_str_t *value,
                                               "must not be a unix socket");
     }
 
-    url->host = u.host;
-    url->port = u.port;
-    url->no_port = u.no_port;
-    url->uri = u.uri;
-
-    url->host_header.data = u.url.data;
-    url->host_header.len = u.uri.len ? (size_t) (u.uri.data - u.url.data)
-                                     : u.url.len;
+    ngx_http_voicebridge_url_parts(url, &u);
 
     *result = url;
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_voicebridge_url_parts(ngx_http_voicebridge_url_t *url, ngx_url_t *u)
+{
+    url->host = u->host;
+    url->port = u->port;
+    url->no_port = u->no_port;
+    url->uri = u->uri;
+
+    url->host_header.data = u->url.data;
+    url->host_header.len = u->uri.len ? (size_t) (u->uri.data - u->url.data)
+                                     : u->url.len;
 }
 
 

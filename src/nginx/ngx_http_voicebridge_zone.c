@@ -64,6 +64,8 @@ typedef struct {
 } ngx_http_voicebridge_zone_ctx_t;
 
 
+static ngx_int_t ngx_http_voicebridge_zone_size(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_str_t *name, ssize_t *size);
 static ngx_int_t ngx_http_voicebridge_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_int_t ngx_http_voicebridge_zone_root(ngx_shm_zone_t *shm_zone);
@@ -85,9 +87,8 @@ ngx_http_voicebridge_zone_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_voicebridge_main_conf_t *vmcf = conf;
 
-    u_char                           *p;
     ssize_t                           size;
-    ngx_str_t                        *value, name, s;
+    ngx_str_t                        *value, name;
     ngx_http_voicebridge_zone_ctx_t  *ctx;
 
     if (vmcf->zone) {
@@ -96,33 +97,7 @@ ngx_http_voicebridge_zone_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    p = (u_char *) ngx_strchr(value[1].data, ':');
-
-    if (p == NULL || p == value[1].data) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid zone \"%V\", it must be name:size, "
-                           "for example calls:1m", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    name.data = value[1].data;
-    name.len = p - name.data;
-
-    s.data = p + 1;
-    s.len = value[1].data + value[1].len - s.data;
-
-    size = ngx_parse_size(&s);
-
-    if (size == NGX_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid zone size \"%V\"", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    if (size < (ssize_t) (8 * ngx_pagesize)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "zone \"%V\" is too small, it must have %uz bytes "
-                           "at least", &value[1], (size_t) 8 * ngx_pagesize);
+    if (ngx_http_voicebridge_zone_size(cf, &value[1], &name, &size) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -142,6 +117,49 @@ ngx_http_voicebridge_zone_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ctx->vmcf = vmcf;
 
     return NGX_CONF_OK;
+}
+
+
+/* NAME:SIZE */
+
+static ngx_int_t
+ngx_http_voicebridge_zone_size(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *name, ssize_t *size)
+{
+    u_char     *p;
+    ngx_str_t   s;
+
+    p = (u_char *) ngx_strchr(value->data, ':');
+
+    if (p == NULL || p == value->data) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid zone \"%V\", it must be name:size, "
+                           "for example calls:1m", value);
+        return NGX_ERROR;
+    }
+
+    name->data = value->data;
+    name->len = p - name->data;
+
+    s.data = p + 1;
+    s.len = value->data + value->len - s.data;
+
+    *size = ngx_parse_size(&s);
+
+    if (*size == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid zone size \"%V\"", value);
+        return NGX_ERROR;
+    }
+
+    if (*size < (ssize_t) (8 * ngx_pagesize)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "zone \"%V\" is too small, it must have %uz bytes "
+                           "at least", value, (size_t) 8 * ngx_pagesize);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
