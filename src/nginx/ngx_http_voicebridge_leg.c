@@ -11,17 +11,8 @@
 
 #define NGX_HTTP_VOICEBRIDGE_LEG_SPARE   8
 
-/* OpenSSL, reading ahead, asks the socket for no less */
-#define NGX_HTTP_VOICEBRIDGE_LEG_AHEAD   16384
-
 
 static ngx_int_t ngx_http_voicebridge_leg_room(ngx_http_voicebridge_leg_t *leg);
-
-#if (NGX_SSL)
-static ssize_t ngx_http_voicebridge_leg_ssl_recv(
-    ngx_http_voicebridge_leg_t *leg, u_char *buf, size_t size);
-static ngx_uint_t ngx_http_voicebridge_leg_direct(ngx_connection_t *c);
-#endif
 
 
 /*
@@ -47,18 +38,9 @@ ngx_http_voicebridge_leg_init(ngx_http_voicebridge_leg_t *leg,
     vb_ws_reader_init(&leg->reader, !client, max_message);
 
 #if (NGX_SSL)
-
-    /* a pending output may be moved to other memory, its bytes unchanged */
-
     if (c->ssl) {
-        leg->ssl = c->ssl->connection;
-
-        SSL_set_mode(leg->ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-
-        leg->direct = ngx_http_voicebridge_leg_direct(c);
-        leg->left = 1;
+        ngx_http_voicebridge_leg_tls_init(leg);
     }
-
 #endif
 }
 
@@ -111,7 +93,7 @@ ngx_http_voicebridge_leg_read(ngx_http_voicebridge_leg_t *leg)
 #if (NGX_SSL)
 
     if (leg->direct && !c->read->pending_eof) {
-        n = ngx_http_voicebridge_leg_ssl_recv(leg, leg->in.last,
+        n = ngx_http_voicebridge_leg_tls_recv(leg, leg->in.last,
                                               leg->in.end - leg->in.last);
     } else
 
@@ -397,125 +379,3 @@ ngx_http_voicebridge_leg_room(ngx_http_voicebridge_leg_t *leg)
 
     return NGX_OK;
 }
-
-
-#if (NGX_SSL)
-
-/*
- * Core's recv() for TLS goes on until the socket says that there is no more,
- * a system call for each message that brings nothing.  This one reads once.
- * Where OpenSSL had nothing left, all it asked the socket for was for as much
- * as its buffer holds: if less than that came, the socket was empty then, and
- * an event tells of what comes later.  Nor does it clear OpenSSL's errors
- * first, of which there hardly ever are any: a good read does not ask for
- * them, and that there is no more to read is known without.
- */
-
-static ssize_t
-ngx_http_voicebridge_leg_ssl_recv(ngx_http_voicebridge_leg_t *leg,
-    u_char *buf, size_t size)
-{
-    int                n;
-    BIO               *bio;
-    SSL               *ssl;
-    uint64_t           before;
-    ngx_uint_t         left;
-    ngx_connection_t  *c;
-
-    c = leg->connection;
-    ssl = leg->ssl;
-    bio = SSL_get_rbio(ssl);
-    before = BIO_number_read(bio);
-
-    n = SSL_read(ssl, buf, size);
-
-    if (n > 0) {
-        left = leg->left;
-        leg->left = SSL_has_pending(ssl);
-
-        c->read->ready = left || leg->left
-                         || BIO_number_read(bio) - before
-                            >= NGX_HTTP_VOICEBRIDGE_LEG_AHEAD;
-        return n;
-    }
-
-    if (SSL_want_read(ssl) && BIO_should_read(bio)) {
-
-        /*
-         * What came is the beginning of a record, of which no more than the
-         * rest is asked for then; OpenSSL does not count a header as pending.
-         */
-
-        if (BIO_number_read(bio) != before) {
-            leg->left = 1;
-        }
-
-        c->read->ready = 0;
-        return NGX_AGAIN;
-    }
-
-    leg->direct = 0;
-
-    if (SSL_get_error(ssl, n) == SSL_ERROR_SSL) {
-        ngx_ssl_error(NGX_LOG_INFO, c->log, 0, "SSL_read() failed");
-
-        c->ssl->no_wait_shutdown = 1;
-        c->ssl->no_send_shutdown = 1;
-        c->read->error = 1;
-
-        return NGX_ERROR;
-    }
-
-    /* the peer's end, or a rare case: core asks again, from now on */
-
-    ERR_clear_error();
-
-    return c->recv(c, buf, size);
-}
-
-
-/*
- * Whether OpenSSL can be asked without core: a single read does, and a short
- * one tells that there is no more.
- */
-
-static ngx_uint_t
-ngx_http_voicebridge_leg_direct(ngx_connection_t *c)
-{
-    SSL  *ssl;
-
-    ssl = c->ssl->connection;
-
-#if (NGX_HAVE_EPOLLRDHUP)
-
-    if ((ngx_event_flags & NGX_USE_EPOLL_EVENT) && !ngx_use_epoll_rdhup) {
-        return 0;
-    }
-
-#else
-
-    if (ngx_event_flags & NGX_USE_GREEDY_EVENT) {
-        return 0;
-    }
-
-#endif
-
-#ifdef BIO_get_ktls_recv
-
-    /* from the kernel a read brings one record, whatever else is there */
-
-    if (BIO_get_ktls_recv(SSL_get_rbio(ssl))) {
-        return 0;
-    }
-
-#endif
-
-    return c->recv == ngx_ssl_recv && c->send == ngx_ssl_write
-           && (c->ssl->last == NGX_OK || c->ssl->last == NGX_AGAIN)
-           && c->ssl->saved_read_handler == NULL
-           && c->ssl->saved_write_handler == NULL
-           && !c->ssl->in_early
-           && SSL_get_read_ahead(ssl);
-}
-
-#endif

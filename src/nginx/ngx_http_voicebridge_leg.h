@@ -62,7 +62,6 @@ typedef struct {
     unsigned                   empty:1;    /* the socket was: only an event
                                               tells of more */
     unsigned                   direct:1;   /* OpenSSL is asked without core */
-    unsigned                   left:1;     /* it has bytes of the socket's */
     unsigned                   settled:1;  /* the events asked for are those
                                               of a leg with nothing queued */
     ngx_http_voicebridge_out_t out;
@@ -150,6 +149,18 @@ ngx_int_t ngx_http_voicebridge_leg_flush(ngx_http_voicebridge_leg_t *leg);
  */
 ngx_int_t ngx_http_voicebridge_leg_wait(ngx_http_voicebridge_leg_t *leg);
 void ngx_http_voicebridge_leg_release(ngx_http_voicebridge_leg_t *leg);
+
+#if (NGX_SSL)
+
+/*
+ * _leg_tls.c: a leg's begin on TLS, and a read of it.  As c->recv(), but where
+ * more may have come, and only there, c->read->ready is set.
+ */
+void ngx_http_voicebridge_leg_tls_init(ngx_http_voicebridge_leg_t *leg);
+ssize_t ngx_http_voicebridge_leg_tls_recv(ngx_http_voicebridge_leg_t *leg,
+    u_char *buf, size_t size);
+
+#endif
 
 /* frees all memory and forgets the connection, which it does not close */
 void ngx_http_voicebridge_leg_free(ngx_http_voicebridge_leg_t *leg);
