@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <strings.h>
+#include <vb_agent_client.h>
 #include <vb_agent_message.h>
 #include <vb_utf8.h>
 
@@ -149,6 +150,7 @@ static int vb_agent_event(vb_agent_message_t *m, const vb_agent_kind_t *kind,
     const vb_json_value_t *object, const char **error);
 static void vb_agent_event_id(vb_agent_message_t *m,
     const vb_json_value_t *value);
+static void vb_agent_conversation(vb_str_t *s, const vb_json_value_t *value);
 static void vb_agent_string(vb_str_t *s, const vb_json_value_t *value);
 static int vb_agent_is_socket(const vb_str_t *url, int secure);
 static void vb_agent_first_msg(vb_json_value_t *value);
@@ -269,7 +271,9 @@ vb_agent_event(vb_agent_message_t *m, const vb_agent_kind_t *kind,
 
     vb_agent_event_id(m, &v[VB_AGENT_E_ID]);
 
-    vb_agent_string(&m->conversation_id, &v[VB_AGENT_E_CONVERSATION_ID]);
+    vb_agent_conversation(&m->conversation_id,
+                          &v[VB_AGENT_E_CONVERSATION_ID]);
+
     vb_agent_string(&m->output_format, &v[VB_AGENT_E_OUTPUT]);
     vb_agent_string(&m->input_format, &v[VB_AGENT_E_INPUT]);
 
@@ -307,6 +311,19 @@ static void
 vb_agent_event_id(vb_agent_message_t *m, const vb_json_value_t *value)
 {
     m->has_event_id = (vb_json_integer(value, &m->event_id) == VB_OK);
+}
+
+
+/* it goes into lines of the log: what is no id is as if it were absent */
+
+static void
+vb_agent_conversation(vb_str_t *s, const vb_json_value_t *value)
+{
+    if (value->type == VB_JSON_STRING && !value->escaped
+        && vb_agent_is_id(&value->text))
+    {
+        *s = value->text;
+    }
 }
 
 

@@ -175,8 +175,29 @@ is_str(const vb_str_t *s, const char *expected)
 
 
 static void
+test_conversation(const char *id, size_t len, const char *name)
+{
+    char                buf[512];
+    vb_str_t            s;
+    const char         *error;
+    vb_agent_message_t  m;
+
+    snprintf(buf, sizeof(buf), "{\"type\":\"conversation_initiation_metadata\","
+             "\"conversation_initiation_metadata_event\":{"
+             "\"conversation_id\":\"%s\",\"agent_output_audio_format\":"
+             "\"pcm_16000\"}}", id);
+
+    s = text(buf);
+
+    is_int(parse(&m, &s, &error), VB_OK, "%s: metadata", name);
+    is_int(m.conversation_id.len, len, "%s", name);
+}
+
+
+static void
 test_metadata(void)
 {
+    char                id[258];
     vb_str_t            s;
     const char         *error;
     vb_agent_message_t  m;
@@ -200,6 +221,19 @@ test_metadata(void)
     is_int(parse(&m, &s, &error), VB_OK, "less of it");
     is_int(m.input_format.len, 0, "no input format");
     is_int(m.conversation_id.len, 0, "no conversation");
+
+    test_conversation("conv_\xc3\xab", 7, "a conversation");
+    test_conversation("conv_\x7f", 0, "a control character is of none");
+    test_conversation("conv_\xc2\x9b", 0, "nor is one of C1");
+    test_conversation("conv_\\n", 0, "nor an escape");
+
+    memset(id, 'c', 256);
+    id[256] = '\0';
+    test_conversation(id, 256, "a long conversation");
+
+    id[256] = 'c';
+    id[257] = '\0';
+    test_conversation(id, 0, "not a longer one");
 }
 
 
