@@ -167,17 +167,7 @@ ngx_http_voicebridge_fetch_start(ngx_http_voicebridge_fetch_t *f)
     w = ngx_http_voicebridge_fetcher;
 
     if (w == NULL) {
-
-        /* a reload without a master brings no new worker */
-
-        if (ngx_http_voicebridge_fetch_init_process((ngx_cycle_t *) ngx_cycle)
-            != NGX_OK
-            || ngx_http_voicebridge_fetcher == NULL)
-        {
-            goto failed;
-        }
-
-        w = ngx_http_voicebridge_fetcher;
+        goto failed;
     }
 
     if (ngx_http_voicebridge_curl_running() >= ngx_cycle->connection_n) {

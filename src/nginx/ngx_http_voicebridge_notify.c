@@ -203,19 +203,7 @@ ngx_http_voicebridge_notify(ngx_http_voicebridge_webhook_t *webhook,
     w = ngx_http_voicebridge_notifier;
 
     if (w == NULL) {
-
-        /* a reload without a master brings no new worker */
-
-        if (ngx_http_voicebridge_notify_ending
-            || ngx_http_voicebridge_notify_init_process(
-                                                  (ngx_cycle_t *) ngx_cycle)
-               != NGX_OK
-            || ngx_http_voicebridge_notifier == NULL)
-        {
-            return;
-        }
-
-        w = ngx_http_voicebridge_notifier;
+        return;
     }
 
     e = ngx_http_voicebridge_event_create(event, w->count++, webhook, call_sid,
