@@ -7,6 +7,7 @@ use Voicebridge::Process qw( descriptors memory memory_is_plain );
 use Voicebridge::WebSocket qw( deadline_after json );
 
 use IO::Select;
+use IO::Socket::INET;
 use IO::Socket::UNIX;
 use Time::HiRes qw( time );
 
@@ -214,6 +215,14 @@ sub failing {
 
     return $phone;
 }
+
+
+# a server that takes connections and says nothing
+
+my $mute = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 8)
+    or die "no socket: $!\n";
+
+$ENV{TEST_NGINX_MUTE_PORT} = $mute->sockport;
 
 
 # a line that is there already, or not at all
@@ -513,6 +522,95 @@ each => 1
 
     until_true(sub { descriptors($pid) <= $before },
                'all descriptors are back');
+
+
+
+=== a stop, whatever calls are at
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+    voicebridge_elevenlabs_auth none;
+    voicebridge_fallback_twiml '<Say>Sorry</Say>';
+    access_log $TEST_NGINX_CALLS_LOG calls;
+
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+    }
+
+    location = /signed {
+        voicebridge_media_stream;
+        voicebridge_elevenlabs_auth signed_url;
+        voicebridge_elevenlabs_url http://127.0.0.1:$TEST_NGINX_MUTE_PORT;
+    }
+
+    location = /socket {
+        voicebridge_media_stream;
+        voicebridge_elevenlabs_url http://127.0.0.1:$TEST_NGINX_MUTE_PORT;
+    }
+--- agent_options
+each => 1
+--- agent
+    serve($agent);
+--- twilio
+    return { never => 1 };
+--- test
+    my $says = sub {
+        my ($phone, $what) = @_;
+        log_has(qr/call $phone->{call_sid}: $what/);
+    };
+
+    # an agent, where its socket is, until then, and what comes of it
+
+    my @calls = (
+        [ undef, undef, sub { }, 1001, 'shutdown' ],
+        [ 'none', '/signed', sub { $says->($_[0], 'Connecting') }, 1001,
+          'shutdown' ],
+        [ 'none', '/socket', sub { $says->($_[0], 'Connecting') }, 1001,
+          'shutdown' ],
+        [ 'silent', undef, sub { $says->($_[0], 'Sent init') }, 1001,
+          'shutdown' ],
+        [ 'speaking', undef, sub { $says->($_[0], 'conversation') }, 1001,
+          'shutdown' ],
+        [ 'ending', undef, sub { $_[0]->recv_event('mark') }, 1000,
+          'agent_ended' ],
+        [ 'reset', undef, sub { twilio()->event('request') }, 1011,
+          'agent_lost' ],
+        [ 'quiet', undef, sub { $says->($_[0], 'conversation');
+                                $_[0]->stop; $_[0]->recv_close },
+          undef, 'caller_hung_up' ],
+    );
+
+    my @phones;
+
+    for (@calls) {
+        my ($agent, $path, $until) = @$_;
+        my $phone = phone(path => $path // '/twilio/media-stream')->connect;
+
+        $phone->start(parameters => { agent_id => $agent }) if $agent;
+        $until->($phone);
+
+        push @phones, $phone;
+    }
+
+    kill TERM => nginx_pid();
+
+    for (0 .. $#calls) {
+        my ($code, $reason) = @{$calls[$_]}[3, 4];
+        my $name = $calls[$_][0] // 'no start';
+        my $sid = $calls[$_][0] ? $phones[$_]{call_sid} : '-';
+
+        is(($phones[$_]->recv_close)[0], $code, "$name: the phone is told")
+            if $code;
+        $phones[$_]->recv_eof;
+
+        log_has(qr/call $sid: Call ended: .* reason=$reason /);
+        like calls_log_has(qr/^call=$sid .*reason=$reason /), qr/ http=101 /,
+             "$name: the access log";
+    }
+
+    is log_lines(qr/Call ended/), scalar @calls, 'each once';
+--- no_error_log
+[alert]
+[crit]
 
 
 
