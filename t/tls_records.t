@@ -1,5 +1,5 @@
 # TLS records that come in part: what is behind them does not stand still until
-# something else comes.
+# something else comes.  Several that come at a time leave as one.
 
 use strict;
 use warnings;
@@ -84,6 +84,47 @@ __DATA__
         burst($phone, $cut, \&round);
         pass("cut behind $cut bytes");
     }
+
+    $phone->stop;
+    is(($phone->recv_close)[0], 1000, 'the call ends');
+--- no_error_log
+[error]
+
+
+
+=== several at a time
+--- config
+    listen 127.0.0.1:$TEST_NGINX_TLS_PORT ssl;
+    ssl_certificate      $TEST_NGINX_CERTIFICATES/good.crt;
+    ssl_certificate_key  $TEST_NGINX_CERTIFICATES/good.key;
+
+    $TEST_NGINX_VOICEBRIDGE
+
+    location = /twilio/media-stream {
+        voicebridge_media_stream;
+    }
+--- agent
+    my $socket = $agent->socket;
+
+    $socket->expect_initiation;
+    $socket->metadata(input => 'ulaw_8000', output => 'ulaw_8000');
+    $socket->recv_close;
+--- test
+    my $phone = phone(port => $ENV{TEST_NGINX_TLS_PORT},
+                      tls => { ca => certificate('good')->{ca} });
+
+    $phone->connect->start(parameters => { agent_id => 'agent_1' });
+    agent()->event('initiation');
+
+    $phone->send_raw(join '', $phone->tls_records(
+        map { my $word = $_; sub { $_[0]->send_ping($word) } }
+            qw( first second third )));
+
+    # a read brings one record
+
+    pong($phone, 'first');
+    is(length $phone->{in}, length "..second..third", 'one record of pongs');
+    pong($phone, $_) for qw( second third );
 
     $phone->stop;
     is(($phone->recv_close)[0], 1000, 'the call ends');

@@ -42,9 +42,10 @@ ngx_http_voicebridge_call_move(ngx_http_voicebridge_call_t *call)
         moved = (phone == NGX_OK);
         moved |= (ngx_http_voicebridge_pump_agent(call) == NGX_OK);
         moved |= ngx_http_voicebridge_pump_queues(call);
-        moved |= ngx_http_voicebridge_call_flush(call);
 
-        if (moved) {
+        /* sent when all is read: what came as several records leaves as one */
+
+        if (moved || ngx_http_voicebridge_call_flush(call)) {
             continue;
         }
 
