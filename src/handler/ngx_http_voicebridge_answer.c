@@ -21,7 +21,6 @@ static ngx_int_t ngx_http_voicebridge_urls(ngx_http_request_t *r,
     vb_twiml_stream_t *stream);
 
 
-
 ngx_int_t
 ngx_http_voicebridge_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *type, ngx_str_t *body)

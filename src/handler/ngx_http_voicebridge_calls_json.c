@@ -164,8 +164,8 @@ static void
 ngx_http_voicebridge_calls_events(vb_writer_t *w,
     ngx_http_voicebridge_trail_t *trail)
 {
-    u_char                        *p, buf[128];
-    uint32_t                       i, first;
+    u_char                       *p, buf[128];
+    uint32_t                      i, first;
     ngx_http_voicebridge_step_t  *event;
 
     first = trail->nevents > NGX_HTTP_VOICEBRIDGE_RECORD_EVENTS

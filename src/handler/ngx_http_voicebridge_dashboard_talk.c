@@ -28,14 +28,14 @@ ngx_int_t
 ngx_http_voicebridge_dashboard_talk(ngx_http_request_t *r,
     ngx_shm_zone_t *zone)
 {
-    u_char                            *p;
-    u_char                             buf[64 + NGX_INT64_LEN];
-    uint64_t                           seq;
-    ngx_int_t                          since;
-    ngx_str_t                          body, detail;
-    ngx_uint_t                         i, n;
-    ngx_array_t                       *places;
-    vb_writer_t                        w;
+    u_char                             *p;
+    u_char                              buf[64 + NGX_INT64_LEN];
+    uint64_t                            seq;
+    ngx_int_t                           since;
+    ngx_str_t                           body, detail;
+    ngx_uint_t                          i, n;
+    ngx_array_t                        *places;
+    vb_writer_t                         w;
     ngx_http_voicebridge_talk_place_t  *place;
 
     static ngx_str_t  type = ngx_string("application/json");

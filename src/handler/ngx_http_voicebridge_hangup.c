@@ -196,7 +196,7 @@ static ngx_int_t
 ngx_http_voicebridge_hangup_request(ngx_http_request_t *r,
     ngx_http_voicebridge_fetch_t *f, ngx_str_t *sid)
 {
-    ngx_str_t                        none;
+    ngx_str_t                         none;
     ngx_http_voicebridge_loc_conf_t  *vlcf;
 
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_voicebridge_module);

@@ -427,7 +427,7 @@ ngx_http_voicebridge_unwatch(ngx_http_voicebridge_watch_t *watch,
 static void
 ngx_http_voicebridge_curl_event_handler(ngx_event_t *ev)
 {
-    ngx_connection_t                *c;
+    ngx_connection_t             *c;
     ngx_http_voicebridge_curl_t  *w;
 
     c = ev->data;
@@ -435,16 +435,15 @@ ngx_http_voicebridge_curl_event_handler(ngx_event_t *ev)
 
     /* c may be gone afterwards */
 
-    ngx_http_voicebridge_curl_act(w, c->fd,
-                                   ev->write ? CURL_CSELECT_OUT
-                                             : CURL_CSELECT_IN);
+    ngx_http_voicebridge_curl_act(w, c->fd, ev->write ? CURL_CSELECT_OUT
+                                                      : CURL_CSELECT_IN);
 }
 
 
 static void
 ngx_http_voicebridge_curl_timer_handler(ngx_event_t *ev)
 {
-    ngx_connection_t                *dummy;
+    ngx_connection_t             *dummy;
     ngx_http_voicebridge_curl_t  *w;
 
     dummy = ev->data;

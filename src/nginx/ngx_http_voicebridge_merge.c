@@ -168,7 +168,7 @@ ngx_http_voicebridge_merge_secrets(ngx_conf_t *cf,
     ngx_http_voicebridge_loc_conf_t *prev,
     ngx_http_voicebridge_loc_conf_t *conf)
 {
-    ngx_str_t   value;
+    ngx_str_t    value;
     const char  *keys;
 
     ngx_http_voicebridge_inherit(conf, prev, account_sid);

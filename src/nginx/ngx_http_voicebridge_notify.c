@@ -243,8 +243,8 @@ ngx_int_t
 ngx_http_voicebridge_notify_insert(ngx_http_voicebridge_notifier_t *w,
     ngx_http_voicebridge_event_t *e)
 {
-    uint32_t                        hash;
-    ngx_str_t                       sid;
+    uint32_t                       hash;
+    ngx_str_t                      sid;
     ngx_http_voicebridge_turns_t  *t;
 
     /* what is of no call waits for nothing */

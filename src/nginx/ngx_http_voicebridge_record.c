@@ -255,7 +255,7 @@ ngx_http_voicebridge_record_inherit_locked(ngx_shm_zone_t *zone,
 {
     ngx_uint_t                     i;
     ngx_atomic_t                  *owner;
-    ngx_http_voicebridge_step_t   event;
+    ngx_http_voicebridge_step_t    event;
     ngx_http_voicebridge_trail_t   trail, *own;
     ngx_http_voicebridge_known_t  *old;
 

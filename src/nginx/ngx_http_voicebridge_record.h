@@ -130,7 +130,7 @@ typedef struct {
     uint16_t                            status;    /* Twilio's CallStatus */
     uint16_t                            sip;       /* response code, or 0 */
     char                                answered_by[24];
-    ngx_http_voicebridge_step_t        event
+    ngx_http_voicebridge_step_t         event
                                         [NGX_HTTP_VOICEBRIDGE_RECORD_EVENTS];
 } ngx_http_voicebridge_trail_t;
 
