@@ -68,7 +68,7 @@ ngx_http_voicebridge_hangup(ngx_http_request_t *r, ngx_shm_zone_t *zone)
     ngx_http_voicebridge_stats_reap(zone, 0);
 
     rc = ngx_http_voicebridge_stats_wish(zone, &sid,
-                                         NGX_HTTP_VOICEBRIDGE_WISH_OPERATOR);
+                                         NGX_HTTP_VOICEBRIDGE_WISH_OPERATOR, 0);
 
     switch (rc) {
 
@@ -98,7 +98,8 @@ ngx_http_voicebridge_hangup(ngx_http_request_t *r, ngx_shm_zone_t *zone)
     }
 
     (void) ngx_http_voicebridge_stats_wish(zone, &sid,
-                                           NGX_HTTP_VOICEBRIDGE_WISH_NONE);
+                                           NGX_HTTP_VOICEBRIDGE_WISH_OPERATOR,
+                                           1);
 
     return rc == NGX_DECLINED
            ? ngx_http_voicebridge_send_detail(r,
@@ -305,7 +306,7 @@ ngx_http_voicebridge_hangup_done(ngx_http_voicebridge_fetch_t *f)
 
     if (status != NGX_HTTP_OK) {
         (void) ngx_http_voicebridge_stats_wish(h->zone, &h->sid,
-                                              NGX_HTTP_VOICEBRIDGE_WISH_NONE);
+                                        NGX_HTTP_VOICEBRIDGE_WISH_OPERATOR, 1);
 
         ngx_http_voicebridge_stats_count(h->zone,
                                          NGX_HTTP_VOICEBRIDGE_STATS_FAILURES,

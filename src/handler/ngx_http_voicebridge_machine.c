@@ -34,7 +34,7 @@ static ngx_http_voicebridge_machine_t *ngx_http_voicebridge_machine_hold(
     ngx_http_request_t *r, ngx_http_voicebridge_fetch_t *f, ngx_str_t *sid,
     ngx_str_t *twiml);
 static void ngx_http_voicebridge_machine_wish(ngx_shm_zone_t *zone,
-    ngx_str_t *sid, ngx_http_voicebridge_wish_e wish);
+    ngx_str_t *sid, ngx_uint_t failed);
 static void ngx_http_voicebridge_machine_done(ngx_http_voicebridge_fetch_t *f);
 
 
@@ -224,12 +224,10 @@ ngx_http_voicebridge_machine_act(ngx_http_request_t *r, ngx_str_t *sid,
 
     zone = m->zone;
 
-    ngx_http_voicebridge_machine_wish(zone, sid,
-                                      NGX_HTTP_VOICEBRIDGE_WISH_MACHINE);
+    ngx_http_voicebridge_machine_wish(zone, sid, 0);
 
     if (ngx_http_voicebridge_fetch_start(f) != NGX_OK) {
-        ngx_http_voicebridge_machine_wish(zone, sid,
-                                          NGX_HTTP_VOICEBRIDGE_WISH_NONE);
+        ngx_http_voicebridge_machine_wish(zone, sid, 1);
         return NGX_ERROR;
     }
 
@@ -307,10 +305,12 @@ ngx_http_voicebridge_machine_hold(ngx_http_request_t *r,
 
 static void
 ngx_http_voicebridge_machine_wish(ngx_shm_zone_t *zone, ngx_str_t *sid,
-    ngx_http_voicebridge_wish_e wish)
+    ngx_uint_t failed)
 {
     if (zone) {
-        (void) ngx_http_voicebridge_stats_wish(zone, sid, wish);
+        (void) ngx_http_voicebridge_stats_wish(zone, sid,
+                                           NGX_HTTP_VOICEBRIDGE_WISH_MACHINE,
+                                               failed);
     }
 }
 
@@ -330,8 +330,7 @@ ngx_http_voicebridge_machine_done(ngx_http_voicebridge_fetch_t *f)
 
     /* however the call ends, it is not for this */
 
-    ngx_http_voicebridge_machine_wish(m->zone, &m->sid,
-                                      NGX_HTTP_VOICEBRIDGE_WISH_NONE);
+    ngx_http_voicebridge_machine_wish(m->zone, &m->sid, 1);
 
     if (f->status == 0
         || vb_twilio_answer_parse(&answer, &f->answer) != VB_OK)

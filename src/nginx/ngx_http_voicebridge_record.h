@@ -135,11 +135,12 @@ typedef struct {
 } ngx_http_voicebridge_trail_t;
 
 
-/* who has it that a call ends, where Twilio is asked to hang up */
+/* who has it that a call ends, where Twilio is asked to hang up: bits, and an
+ * operator's counts for more */
 typedef enum {
     NGX_HTTP_VOICEBRIDGE_WISH_NONE = 0,
-    NGX_HTTP_VOICEBRIDGE_WISH_OPERATOR,
-    NGX_HTTP_VOICEBRIDGE_WISH_MACHINE         /* who answered: not a person */
+    NGX_HTTP_VOICEBRIDGE_WISH_OPERATOR = 1,
+    NGX_HTTP_VOICEBRIDGE_WISH_MACHINE = 2     /* who answered: not a person */
 } ngx_http_voicebridge_wish_e;
 
 

@@ -244,11 +244,11 @@ ngx_int_t ngx_http_voicebridge_stats_known(ngx_shm_zone_t *zone,
     ngx_str_t *call_sid, ngx_http_voicebridge_record_t *record);
 
 /*
- * The call is to end, or (wish is NONE) could not be ended.
- * NGX_OK; NGX_DONE: it is over; NGX_DECLINED: it is not known.
+ * Somebody wishes the call to end, or failed: could not end it, and has no such
+ * wish any more.  NGX_OK; NGX_DONE: it is over; NGX_DECLINED: it is not known.
  */
 ngx_int_t ngx_http_voicebridge_stats_wish(ngx_shm_zone_t *zone,
-    ngx_str_t *call_sid, ngx_http_voicebridge_wish_e wish);
+    ngx_str_t *call_sid, ngx_http_voicebridge_wish_e wish, ngx_uint_t failed);
 
 /* calls of which nothing was heard for too long are over */
 void ngx_http_voicebridge_stats_expire_locked(ngx_shm_zone_t *zone);

@@ -141,8 +141,13 @@ ngx_http_voicebridge_stats_event(ngx_http_voicebridge_stats_t *stats,
 ngx_http_voicebridge_wish_e
 ngx_http_voicebridge_stats_hangup(ngx_http_voicebridge_stats_t *stats)
 {
-    return stats->zone && stats->known ? stats->known->hangup
-                                       : NGX_HTTP_VOICEBRIDGE_WISH_NONE;
+    ngx_atomic_uint_t  hangup;
+
+    hangup = stats->zone && stats->known ? stats->known->hangup
+                                         : NGX_HTTP_VOICEBRIDGE_WISH_NONE;
+
+    return (hangup & NGX_HTTP_VOICEBRIDGE_WISH_OPERATOR)
+           ? NGX_HTTP_VOICEBRIDGE_WISH_OPERATOR : hangup;
 }
 
 

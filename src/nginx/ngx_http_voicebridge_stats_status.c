@@ -287,15 +287,11 @@ ngx_http_voicebridge_stats_over(ngx_shm_zone_t *zone,
 
     copy = *known;
 
-    switch (known->hangup) {
-
-    case NGX_HTTP_VOICEBRIDGE_WISH_OPERATOR:
+    if (known->hangup & NGX_HTTP_VOICEBRIDGE_WISH_OPERATOR) {
         reason = "operator";
-        break;
 
-    case NGX_HTTP_VOICEBRIDGE_WISH_MACHINE:
+    } else if (known->hangup & NGX_HTTP_VOICEBRIDGE_WISH_MACHINE) {
         reason = "machine";
-        break;
     }
 
     ngx_http_voicebridge_record_retire_locked(zone, &copy,
@@ -357,7 +353,7 @@ ngx_http_voicebridge_stats_known(ngx_shm_zone_t *zone, ngx_str_t *call_sid,
 
 ngx_int_t
 ngx_http_voicebridge_stats_wish(ngx_shm_zone_t *zone, ngx_str_t *call_sid,
-    ngx_http_voicebridge_wish_e wish)
+    ngx_http_voicebridge_wish_e wish, ngx_uint_t failed)
 {
     ngx_int_t                       rc;
     ngx_http_voicebridge_known_t   *known;
@@ -379,9 +375,9 @@ ngx_http_voicebridge_stats_wish(ngx_shm_zone_t *zone, ngx_str_t *call_sid,
     } else {
         rc = NGX_OK;
 
-        known->hangup = wish;
+        known->hangup = failed ? known->hangup & ~wish : known->hangup | wish;
 
-        if (wish == NGX_HTTP_VOICEBRIDGE_WISH_OPERATOR) {
+        if (wish == NGX_HTTP_VOICEBRIDGE_WISH_OPERATOR && !failed) {
             ngx_http_voicebridge_record_event_locked(known,
                                         NGX_HTTP_VOICEBRIDGE_STEP_HANGUP, 0);
         }
