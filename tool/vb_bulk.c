@@ -11,6 +11,8 @@
 static int vb_bulk_run(vb_bulk_options_t *o, vb_dialer_conf_t *conf);
 static void vb_bulk_journal(vb_bulk_options_t *o);
 static int vb_bulk_finish(vb_dialer_t *d, int status);
+static void vb_bulk_scan_row(const vb_dialer_conf_t *conf, vb_rows_t *rows,
+    vb_bulk_scan_t *scan);
 
 
 int
@@ -160,7 +162,6 @@ void
 vb_bulk_scan(const vb_dialer_conf_t *conf, vb_bulk_scan_t *scan)
 {
     int               rc;
-    int64_t           next;
     vb_rows_t         rows;
     const vb_rows_t  *from;
     struct stat       st;
@@ -190,20 +191,8 @@ vb_bulk_scan(const vb_dialer_conf_t *conf, vb_bulk_scan_t *scan)
     while (rc == VB_OK) {
         rc = vb_rows_read(&rows);
 
-        if (rc == VB_OK && rows.invalid[0] == '\0' && rows.zone.len) {
-            next = vb_schedule_next(conf->schedule, (char *) rows.zone.data,
-                                    vb_wall());
-
-            if (next == VB_ERROR || next == VB_NEVER) {
-                vb_schedule_why(next, (char *) rows.zone.data, rows.invalid,
-                                sizeof(rows.invalid));
-            }
-        }
-
-        if (rc == VB_OK && rows.invalid[0] && scan->invalid++ == 0) {
-            snprintf(scan->first, sizeof(scan->first), "the first is row "
-                     "%llu: %s", (unsigned long long) rows.number,
-                     rows.invalid);
+        if (rc == VB_OK) {
+            vb_bulk_scan_row(conf, &rows, scan);
         }
     }
 
@@ -220,4 +209,29 @@ vb_bulk_scan(const vb_dialer_conf_t *conf, vb_bulk_scan_t *scan)
     vb_text_free(&rows.session);
     vb_text_free(&rows.members);
     vb_text_free(&rows.line);
+}
+
+
+/* counts a row that will not be dialled */
+
+static void
+vb_bulk_scan_row(const vb_dialer_conf_t *conf, vb_rows_t *rows,
+    vb_bulk_scan_t *scan)
+{
+    int64_t  next;
+
+    if (rows->invalid[0] == '\0' && rows->zone.len) {
+        next = vb_schedule_next(conf->schedule, (char *) rows->zone.data,
+                                vb_wall());
+
+        if (next == VB_ERROR || next == VB_NEVER) {
+            vb_schedule_why(next, (char *) rows->zone.data, rows->invalid,
+                            sizeof(rows->invalid));
+        }
+    }
+
+    if (rows->invalid[0] && scan->invalid++ == 0) {
+        snprintf(scan->first, sizeof(scan->first), "the first is row %llu: %s",
+                 (unsigned long long) rows->number, rows->invalid);
+    }
 }
