@@ -140,6 +140,28 @@ __DATA__
 
 
 === kill -9 again and again, and between an intent and its answer
+=== numbers as people and their programs write them
+--- twilio
+    return {};
+--- test
+    my @good = ("+1 500-555-0001", " (+1) 500.555/0002 ",
+                "+1\xe2\x80\x91500\xe2\x80\x93555\xe2\x88\x920003",
+                "\xe2\x80\xaa+1\xe2\x80\xaf500\xc2\xa0555\xe2\x80\x890004"
+                . "\xe2\x80\xac\xe2\x81\xa0");
+    my @bad = ('+49 (0)30 5550005', '5005550006', "+1500555\xc3\xb60007",
+               "+1500\xe2\x80\xa25550008", "+1500555\xc2\xb20009");
+    my $file = scratch('written.csv', join "\n", 'phone_number', @good, @bad);
+    unlink "$file.journal";
+
+    my $run = tool(bulk($file, '--follow' => 'none', '--json'));
+    my $outcomes = json()->decode($run->{out})->{outcomes};
+
+    is $outcomes->{completed}, 4, 'are dialled';
+    is $outcomes->{invalid}, 5, 'or not, rather than another one';
+    once(4, 'as meant');
+
+
+
 --- twilio
     # slow enough to be killed in between
     return { delay => 0.02 };
@@ -654,6 +676,8 @@ EOJ
     for ([ "name\nx\n",                     qr/no column phone_number/ ],
          [ "phone_number;name\nx;y\n",      qr/is the --delimiter right/ ],
          [ "phone_number,a,a\n",            qr/two columns "a"/ ],
+         [ "Phone_Number,a\n",              qr/, the first is "Phone_Number"$/ ],
+         [ "+15005550009,a\n",              qr/, the first is "\+\*+0009"$/ ],
          [ "",                              qr/there is no header/ ],
          [ "phone_number\n\"+1500",         qr/line 2: a quote that is not/ ],
          [ "phone_number\n\"+1500\"x\n",    qr/line 2: something between/ ],

@@ -8,6 +8,7 @@
 
 #include <vb_rows.h>
 #include <vb_jsonl.h>
+#include <vb_mask.h>
 #include <vb_utf8.h>
 
 #include <errno.h>
@@ -16,6 +17,7 @@
 
 static int vb_rows_header(vb_rows_t *rows);
 static int vb_rows_columns(vb_rows_t *rows);
+static int vb_rows_no_column(vb_rows_t *rows, size_t to);
 static int vb_rows_column(vb_rows_t *rows, size_t n);
 static int vb_rows_types(vb_rows_t *rows);
 static int vb_rows_type(vb_rows_t *rows, const char *p, size_t len);
@@ -23,6 +25,7 @@ static int vb_rows_is_utf8(const vb_csv_t *csv);
 static void vb_rows_record(vb_rows_t *rows);
 static void vb_rows_variable(vb_rows_t *rows, const vb_column_t *column,
     const vb_str_t *value);
+static size_t vb_rows_separator(const u_char *p, size_t len);
 static uint64_t vb_rows_hash(uint64_t hash, const u_char *data, size_t len);
 
 
@@ -136,16 +139,48 @@ vb_rows_columns(vb_rows_t *rows)
     }
 
     if (to != 1) {
-        snprintf(rows->error, sizeof(rows->error), "%s: %s", rows->name,
-                 to ? "there are a column phone_number and one to_number"
-                    : rows->ncolumns == 1
-                      ? "there is no column phone_number or to_number; is the "
-                        "--delimiter right?"
-                      : "there is no column phone_number or to_number");
-        return VB_ERROR;
+        return vb_rows_no_column(rows, to);
     }
 
     return vb_rows_types(rows);
+}
+
+
+/* a file without a header may have a number there, and is not to show it */
+
+static int
+vb_rows_no_column(vb_rows_t *rows, size_t to)
+{
+    size_t      len;
+    char       *first;
+    vb_str_t   *name;
+
+    if (to) {
+        snprintf(rows->error, sizeof(rows->error), "%s: there are a column "
+                 "phone_number and one to_number", rows->name);
+        return VB_ERROR;
+    }
+
+    name = &rows->columns[0].name;
+
+    for (len = vb_min(name->len, 60);
+         len < name->len && (name->data[len] & 0xc0) == 0x80;
+         len--)
+    {
+        /* between two characters */
+    }
+
+    first = vb_strndup(name->data, len);
+    vb_mask_numbers((u_char *) first, len);
+    vb_printable(first);
+
+    snprintf(rows->error, sizeof(rows->error), "%s: there is no column "
+             "phone_number or to_number, the first is \"%s\"%s", rows->name,
+             first, rows->ncolumns == 1 ? "; is the --delimiter right?" : "");
+
+    free(first);
+
+    return VB_ERROR;
 }
 
 
@@ -398,28 +433,61 @@ vb_rows_variable(vb_rows_t *rows, const vb_column_t *column,
 int
 vb_rows_number(vb_text_t *number, const vb_str_t *text)
 {
-    size_t  i;
-    u_char  c;
+    size_t         len, n;
+    const u_char  *p;
 
-    for (i = 0; i < text->len && number->len < 32; i++) {
-        c = text->data[i];
+    p = text->data;
 
-        /* a no-break space is what spreadsheets group with */
+    for (len = text->len; len && number->len < 32; len -= n) {
 
-        if (c == 0xc2 && i + 1 < text->len && text->data[i + 1] == 0xa0) {
-            i++;
-            continue;
+        /* "+49 (0)170": a zero that is dialled within the country only */
+
+        if (len >= 3 && memcmp(p, "(0)", 3) == 0) {
+            return VB_DECLINED;
         }
 
-        if (c != ' ' && c != '-' && c != '(' && c != ')' && c != '.'
-            && c != '/' && c != '\t')
-        {
-            vb_text_add(number, &c, 1);
+        n = vb_rows_separator(p, len);
+
+        if (n == 0) {
+            vb_text_add(number, p, 1);
+            n = 1;
         }
+
+        p += n;
     }
 
     return number->len && vb_is_e164(number->data, number->len)
            ? VB_OK : VB_DECLINED;
+}
+
+
+/*
+ * How many bytes of UTF-8 are what people and their programs group digits
+ * with: the spaces and dashes of ASCII and of Unicode's General Punctuation,
+ * and marks of direction, which are copied along and which nobody sees.
+ */
+
+static size_t
+vb_rows_separator(const u_char *p, size_t len)
+{
+    if (*p && *p < 0x80) {
+        return strchr(" -()./\t", *p) != NULL;
+    }
+
+    if (len >= 2 && p[0] == 0xc2) {
+        return p[1] == 0xa0 ? 2 : 0;                       /* no-break space */
+    }
+
+    if (len < 3 || p[0] != 0xe2) {
+        return 0;
+    }
+
+    if (p[1] == 0x80) {
+        return p[2] <= 0x95 || (p[2] >= 0xa8 && p[2] <= 0xaf) ? 3 : 0;
+    }
+
+    return (p[1] == 0x81 && p[2] >= 0xa0 && p[2] <= 0xaf)   /* U+2060... */
+           || (p[1] == 0x88 && p[2] == 0x92) ? 3 : 0;       /* minus sign */
 }
 
 
