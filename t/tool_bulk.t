@@ -162,6 +162,33 @@ __DATA__
 
 
 
+=== files that are closed
+--- twilio
+    return {};
+--- test
+    my $file = rows('closed', 3);
+    my $command = "VOICEBRIDGE_API_KEY=$ENV{TEST_NGINX_API_KEY} "
+        . join ' ', program(), bulk($file, '--follow' => 'none', '--verbose',
+            '--url' => "http://127.0.0.1:$ENV{TEST_NGINX_SERVER_PORT}");
+
+    is system("$command <&- >&- 2>&-"), 0, 'a bulk without any';
+    once(3, 'dials');
+    is scalar(grep { ($_->{event} // '') eq 'result' } journal($file)), 3,
+       'and has a journal with nothing else in it';
+
+    like `@{[ program() ]} --help 2>&1 >/dev/full`,
+         qr/^voicebridge: the output could not be written whole$/, 'a full disk';
+    is `@{[ program() ]} bulk --help 2>&1 >/dev/null | true`, '', 'a pipe';
+
+    my $many = rows('large', 40);
+    $command =~ s/\Q$file\E/$many/;
+    like `sh -c 'ulimit -f 1; $command' 2>&1`,
+         qr/journal: File too large; nobody more .*; once that is mended, the sa/,
+         'a journal that may not grow';
+
+
+
+=== kill -9 again and again, and between an intent and its answer
 --- twilio
     # slow enough to be killed in between
     return { delay => 0.02 };

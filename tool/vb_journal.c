@@ -20,6 +20,7 @@ static void vb_journal_sync_directory(const char *name);
 static void vb_journal_begin(vb_journal_t *j, uint64_t row, uint64_t chain,
     const char *event);
 static void vb_journal_end(vb_journal_t *j);
+static void vb_journal_die(vb_journal_t *j);
 
 
 #define vb_journal_failed(j, what)                                            \
@@ -43,7 +44,9 @@ vb_journal_open(vb_journal_t *j, const char *name, const char *input)
     j->fd = open(name, O_RDWR|O_CREAT|O_CLOEXEC, 0600);
 
     if (j->fd == -1) {
-        return vb_journal_failed(j, strerror(errno));
+        snprintf(j->error, sizeof(j->error), "%s: %s; --journal FILE has it "
+                 "elsewhere", j->name, strerror(errno));
+        return VB_ERROR;
     }
 
     if (flock(j->fd, LOCK_EX|LOCK_NB) == -1) {
@@ -244,12 +247,20 @@ vb_journal_flush(vb_journal_t *j)
             n = 0;
 
         } else if (n == -1) {
-            vb_die(VB_EXIT_USAGE, "%s: %s; nobody more is called, calls that "
-                   "are going on go on", j->name, strerror(errno));
+            vb_journal_die(j);
         }
     }
 
     vb_text_reset(&j->out);
+}
+
+
+static void
+vb_journal_die(vb_journal_t *j)
+{
+    vb_die(VB_EXIT_USAGE, "%s: %s; nobody more is called, calls that are going "
+           "on go on; once that is mended, the same command goes on from here",
+           j->name, strerror(errno));
 }
 
 
@@ -259,7 +270,6 @@ vb_journal_sync(vb_journal_t *j)
     vb_journal_flush(j);
 
     if (fdatasync(j->fd) == -1) {
-        vb_die(VB_EXIT_USAGE, "%s: %s; nobody more is called, calls that are "
-               "going on go on", j->name, strerror(errno));
+        vb_journal_die(j);
     }
 }

@@ -4,7 +4,11 @@
 
 #include <vb_tool.h>
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 
 typedef struct {
@@ -23,6 +27,8 @@ static const vb_main_command_t  vb_main_commands[] = {
 };
 
 
+static void vb_main_files(void);
+static void vb_main_finish(void);
 static void vb_main_help(FILE *out);
 
 
@@ -32,12 +38,24 @@ main(int argc, char **argv)
     const char               *name;
     const vb_main_command_t  *command;
 
+    vb_main_files();
+
+    /* writes fail instead, which is told */
+
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+
+    atexit(vb_main_finish);
 
     name = argc > 1 ? argv[1] : "";
 
     for (command = vb_main_commands; command->name; command++) {
         if (strcmp(command->name, name) == 0) {
+
+            /* of getopt_long()'s messages */
+
+            argv[1] = (char *) "voicebridge";
+
             return command->main(argc - 1, argv + 1);
         }
     }
@@ -61,6 +79,42 @@ main(int argc, char **argv)
     vb_main_help(stderr);
 
     return VB_EXIT_USAGE;
+}
+
+
+/* where one is closed, another file would have its number: a journal */
+
+static void
+vb_main_files(void)
+{
+    int  fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+
+    if (fd > STDERR_FILENO) {
+        close(fd);
+    }
+}
+
+
+/* not where somebody has read enough; calls were made all the same, so that
+ * the status stays what it is */
+
+static void
+vb_main_finish(void)
+{
+    int          failed;
+    struct stat  st;
+
+    failed = fflush(stdout) == EOF || ferror(stdout);
+
+    if (failed && fstat(STDOUT_FILENO, &st) == 0 && !S_ISFIFO(st.st_mode)
+        && !S_ISSOCK(st.st_mode))
+    {
+        fputs("voicebridge: the output could not be written whole\n", stderr);
+    }
 }
 
 
