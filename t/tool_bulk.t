@@ -776,3 +776,19 @@ EOJ
 
     like $shown, qr/\[#+-+\] \d+ of 20, \d+ %/, 'a bar';
     once(20, 'and its calls');
+
+    for my $columns (60, 30) {
+        unlink "$rows.journal";
+
+        $shown = `VOICEBRIDGE_API_KEY=$ENV{TEST_NGINX_API_KEY} script -qec \\
+                  "stty cols $columns; $command --rate 100" /dev/null \\
+                  </dev/null 2>&1`;
+
+        my @lines = grep { / of 20, / && !/^rows/ } split /\r\n|\r|\e\[K/,
+                                                        $shown;
+
+        cmp_ok scalar(@lines), '>', 2, "$columns columns: is shown";
+        is_deeply [ grep { length >= $columns } @lines ], [],
+                  'in one line of the terminal';
+        unlike $shown, qr/[-#]\]/, 'without the bar';
+    }

@@ -4,6 +4,7 @@
 
 #include <vb_progress.h>
 
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,6 +14,8 @@
 
 static uint64_t vb_progress_done(const vb_tally_t *tally);
 static void vb_progress_text(vb_progress_t *p, const vb_tally_t *tally,
+    vb_text_t *text);
+static size_t vb_progress_fit(vb_progress_t *p, const vb_tally_t *tally,
     vb_text_t *text);
 static void vb_progress_bar(vb_progress_t *p, uint64_t done, vb_text_t *text);
 static void vb_progress_json(vb_progress_t *p, const vb_tally_t *tally,
@@ -66,7 +69,8 @@ vb_progress_show(void *ctx, const vb_tally_t *tally, const char *line)
     vb_progress_text(p, tally, &text);
 
     if (p->tty) {
-        fprintf(stderr, "\r%s\033[K", text.data);
+        fprintf(stderr, "\r%.*s\033[K",
+                (int) vb_progress_fit(p, tally, &text), text.data);
         fflush(stderr);
         p->drawn = 1;
 
@@ -78,6 +82,37 @@ vb_progress_show(void *ctx, const vb_tally_t *tally, const char *line)
     }
 
     vb_text_free(&text);
+}
+
+
+/*
+ * A line that is wider than the terminal would stay there each time it is
+ * drawn: without the bar, then without its end.
+ */
+
+static size_t
+vb_progress_fit(vb_progress_t *p, const vb_tally_t *tally, vb_text_t *text)
+{
+    size_t          columns;
+    struct winsize  size;
+
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == -1 || size.ws_col == 0) {
+        return text->len;
+    }
+
+    /* in the last column some terminals begin the next line */
+
+    columns = size.ws_col - 1;
+
+    if (text->len > columns) {
+        vb_text_reset(text);
+
+        p->narrow = 1;
+        vb_progress_text(p, tally, text);
+        p->narrow = 0;
+    }
+
+    return vb_min(text->len, columns);
 }
 
 
@@ -168,7 +203,7 @@ vb_progress_bar(vb_progress_t *p, uint64_t done, vb_text_t *text)
         return;
     }
 
-    if (p->tty) {
+    if (p->tty && !p->narrow) {
         filled = done * VB_PROGRESS_BAR / p->total;
 
         vb_text_puts(text, "[");
