@@ -145,3 +145,34 @@ __DATA__
     ok !$run->{signal}, 'hangs up when it is time';
     ok $run->{out} =~ /^ +1\.\d\d  hung up/m, 'is told';
     is_plain substr($run->{out}, 0, 1000), 'in plain text';
+
+
+
+=== a server that is another one
+--- twilio
+    return { status => 301, headers => { Location =>
+             "https://voice.example.com$request->{path}" } }
+        if $request->{path} =~ m{^/moved/};
+    return main::raw('<html>Who are you?</html>');
+--- test
+    my $url = twilio()->url;
+    my $rows = scratch('other.csv', "phone_number\n+14155550123\n");
+    my @call = ('call', '--to' => '+14155550123');
+    my @bulk = ('bulk', $rows, '--agent' => 'a');
+
+    my $run = tool({ VOICEBRIDGE_URL => "$url/moved" }, @call);
+
+    is $run->{status}, 3, 'elsewhere: call';
+    like $run->{err}, qr{answered 301, it is at https://voice\.example\.com/mov},
+         'where';
+    like $run->{err}, qr/; --url has to lead there itself$/, 'what to do';
+
+    $run = tool({ VOICEBRIDGE_URL => "$url/moved" }, @bulk);
+    is $run->{status}, 3, 'bulk';
+    like $run->{out}, qr/answers 301: --url has to lead where that does/,
+         'what to do';
+
+    $run = tool({ VOICEBRIDGE_URL => $url }, @call);
+    is $run->{status}, 6, 'a page: call';
+    like $run->{err}, qr/no call_sid and is no JSON: is it the right --url\?/,
+         'is told';

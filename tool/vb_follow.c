@@ -572,7 +572,7 @@ vb_follow_remedy(long status)
         return ": is there a voicebridge_zone?";
 
     default:
-        return "";
+        return status / 100 == 3 ? ": --url has to lead where that does" : "";
     }
 }
 

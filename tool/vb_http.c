@@ -258,6 +258,7 @@ vb_http_finish(vb_http_t *http, CURL *easy, CURLcode code)
 
     if (code == CURLE_OK) {
         curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &a.status);
+        curl_easy_getinfo(easy, CURLINFO_REDIRECT_URL, (char **) &a.location);
 
     } else {
         a.error = vb_http_why(job, code);
@@ -312,6 +313,7 @@ vb_http_fetch_done(void *data, const vb_http_answer_t *a)
     vb_http_fetched_t  *fetched = data;
 
     fetched->answer = *a;
+    fetched->answer.location = NULL;
     fetched->answer.body.data = (u_char *) vb_strndup(a->body.data,
                                                       a->body.len);
 

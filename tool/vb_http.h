@@ -24,6 +24,7 @@ typedef struct {
     unsigned         sent:1;           /* the request may have arrived */
     unsigned         tls_failed:1;     /* of the server's certificate */
     const char      *version;          /* "HTTP/1.1" */
+    const char      *location;         /* a redirect leads there, or NULL */
 } vb_http_answer_t;
 
 

@@ -68,6 +68,7 @@ vb_place_send(vb_http_t *http, const vb_settings_t *s, const char *body,
 void
 vb_place_read(const vb_http_answer_t *a, vb_placed_t *placed)
 {
+    int              json;
     size_t           offset;
     const char      *error;
     vb_json_value_t  values[3];
@@ -83,10 +84,11 @@ vb_place_read(const vb_http_answer_t *a, vb_placed_t *placed)
     placed->status = a->status;
     placed->retry_after = a->retry_after;
 
-    if (a->status
-        && vb_json_select(&a->body, fields, 3, values, &error, &offset)
-           == VB_OK)
-    {
+    json = a->status
+           && vb_json_select(&a->body, fields, 3, values, &error, &offset)
+              == VB_OK;
+
+    if (json) {
         vb_place_text(placed->call_sid, sizeof(placed->call_sid), &values[0]);
 
         /* it becomes a part of URLs */
@@ -108,6 +110,11 @@ vb_place_read(const vb_http_answer_t *a, vb_placed_t *placed)
     if (a->status == 0) {
         snprintf(placed->detail, sizeof(placed->detail), "%s", a->error);
 
+    } else if (a->location) {
+        snprintf(placed->detail, sizeof(placed->detail), "the server answered "
+                 "%ld, it is at %.120s", a->status, a->location);
+        vb_printable(placed->detail);
+
     } else if (placed->detail[0] == '\0' && a->status != 200) {
         snprintf(placed->detail, sizeof(placed->detail),
                  "the server answered %ld", a->status);
@@ -116,8 +123,9 @@ vb_place_read(const vb_http_answer_t *a, vb_placed_t *placed)
     placed->result = vb_place_result(a, placed);
 
     if (placed->result == VB_PLACE_DOUBT && a->status == 200) {
-        snprintf(placed->detail, sizeof(placed->detail),
-                 "the server's answer has no call_sid");
+        snprintf(placed->detail, sizeof(placed->detail), "the server's answer "
+                 "has no call_sid%s", json ? "" : " and is no JSON: is it the "
+                 "right --url?");
     }
 }
 
@@ -203,6 +211,12 @@ vb_place_remedy(const vb_placed_t *placed)
     }
 
     switch (placed->status) {
+
+    case 301:
+    case 302:
+    case 307:
+    case 308:
+        return "; --url has to lead there itself";
 
     case 401:
         return "; VOICEBRIDGE_API_KEY or --key-file has to give one of the "
