@@ -111,6 +111,7 @@ __DATA__
          'too few fields';
     like $run->{err}, qr/row 6, .*: blocked: on the do-not-call list/,
          'nobody who is not to be called';
+    like $run->{err}, qr/row 1, .*0009: completed$/m, 'a word once';
     like $run->{out}, qr/^completed +2 +33\.3 %$/m, 'two calls';
     like $run->{out}, qr/^calls +2  0 of them again, 12 s each/m, 'how long';
 
@@ -139,7 +140,6 @@ __DATA__
 
 
 
-=== kill -9 again and again, and between an intent and its answer
 === numbers as people and their programs write them
 --- twilio
     return {};
@@ -702,9 +702,9 @@ EOJ
 
     for ([ "name\nx\n",                     qr/no column phone_number/ ],
          [ "phone_number;name\nx;y\n",      qr/is the --delimiter right/ ],
-         [ "phone_number,a,a\n",            qr/two columns "a"/ ],
          [ "Phone_Number,a\n",              qr/, the first is "Phone_Number"$/ ],
          [ "+15005550009,a\n",              qr/, the first is "\+\*+0009"$/ ],
+         [ "phone_number,a,a\n",            qr/two columns "a"/ ],
          [ "",                              qr/there is no header/ ],
          [ "phone_number\n\"+1500",         qr/line 2: a quote that is not/ ],
          [ "phone_number\n\"+1500\"x\n",    qr/line 2: something between/ ],
@@ -725,7 +725,9 @@ EOJ
          [ ['--hours' => '9-5'],          qr/--hours is like/ ],
          [ ['--days' => 'monday'],        qr/--days is like/ ],
          [ ['--timezone' => 'Mars/Base'], qr/there is no such zone/ ],
-         [ ['--retry' => 'completed=1:1s'], qr/--retry is like/ ],
+         [ ['--retry' => 'completed=1:1s'], qr/of busy, .*, machine and / ],
+         [ ['--journal' => '/nowhere/x'], qr/; --journal FILE has it elsewh/ ],
+         [ ['--fast'],                    qr/^voicebridge: unrec.* '--fast'$/m ],
          [ ['--rate' => 'fast'],          qr/--rate is like/ ],
          [ ['--live' => 0],               qr/--live is a number/ ],
          [ ['--max-failures' => 'many'],  qr/--max-failures is/ ],

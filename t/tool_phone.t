@@ -107,6 +107,9 @@ __DATA__
     like $run->{out}, qr/mark: .* is returned/, 'a mark';
     like $run->{out}, qr/closed: by the server: 1000/, 'the end';
     like $run->{out}, qr/^Said 1\.00 s, heard \d\.\d\d of 2\.60 s; /m, 'heard';
+
+    my @times = $run->{out} =~ /^ *(\d+\.\d\d)  /mg;
+    is "@times", join(' ', sort { $a <=> $b } @times), 'one after the other';
     like $run->{out}, qr/; marks [1-9]\d*, clears 1, warnings 0\.$/m, 'in all';
 
     # the last 0.6 s that were played are those behind the interruption

@@ -13,6 +13,7 @@
 static void vb_bulk_rows(vb_bulk_options_t *o, vb_rows_t *rows);
 static void vb_bulk_pace(vb_bulk_options_t *o, vb_dialer_conf_t *conf);
 static void vb_bulk_retries(const char *text, vb_dialer_conf_t *conf);
+static void vb_bulk_retry_wrong(const char *text);
 static void vb_bulk_limits(vb_bulk_options_t *o, vb_dialer_conf_t *conf);
 
 
@@ -343,8 +344,7 @@ vb_bulk_retries(const char *text, vb_dialer_conf_t *conf)
                     : VB_OUTCOME_NONE;
 
         if (outcome < VB_OUTCOME_BUSY || outcome > VB_OUTCOME_BROKEN) {
-            vb_die(VB_EXIT_USAGE, "--retry is like busy=3:5m,no-answer=1:2h, "
-                   "not \"%s\"", one);
+            vb_bulk_retry_wrong(one);
         }
 
         retry = &conf->retry[outcome];
@@ -352,10 +352,18 @@ vb_bulk_retries(const char *text, vb_dialer_conf_t *conf)
         retry->delay = (*end == ':') ? vb_duration_parse(end + 1) : VB_ERROR;
 
         if (end == p + 1 || retry->max > 100 || retry->delay == VB_ERROR) {
-            vb_die(VB_EXIT_USAGE, "--retry is like busy=3:5m,no-answer=1:2h, "
-                   "not \"%s\"", one);
+            vb_bulk_retry_wrong(one);
         }
     }
+}
+
+
+static void
+vb_bulk_retry_wrong(const char *text)
+{
+    vb_die(VB_EXIT_USAGE, "--retry is like busy=3:5m,no-answer=1:2h, of busy, "
+           "no-answer, failed, canceled, machine and broken, up to 100 times, "
+           "not \"%s\"", text);
 }
 
 

@@ -308,6 +308,7 @@ void
 vb_dialer_outcome(vb_dialer_t *d, vb_job_t *job, vb_outcome_t outcome,
     int64_t duration, const char *detail)
 {
+    int                said;
     int64_t            wait;
     const vb_retry_t  *retry;
 
@@ -333,8 +334,10 @@ vb_dialer_outcome(vb_dialer_t *d, vb_job_t *job, vb_outcome_t outcome,
     vb_journal_result(d->conf.journal, job->number, job->chain, outcome,
                       VB_NEVER, duration, detail);
 
-    vb_dialer_say(d, job->number, job->to, "%s: %s", vb_outcome_name(outcome),
-                  detail);
+    said = vb_outcome_says(outcome, detail);
+
+    vb_dialer_say(d, job->number, job->to, "%s%s%s", vb_outcome_name(outcome),
+                  said ? "" : ": ", said ? "" : detail);
     vb_dialer_count(d, job->number, outcome, detail);
 
     d->tally.live--;

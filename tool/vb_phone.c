@@ -259,7 +259,7 @@ vb_phone_connect(vb_phone_t *phone)
         conf.signature = signature;
     }
 
-    phone->started = vb_now();
+    phone->began = vb_now();
     phone->stream = vb_stream_open(&conf, why, sizeof(why), &status);
 
     if (phone->stream) {

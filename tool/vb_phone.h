@@ -44,7 +44,8 @@ typedef struct {
     size_t               said;
     vb_wav_t             wav;
 
-    int64_t              started;
+    int64_t              began;        /* of all, for what is told */
+    int64_t              started;      /* of the stream */
     int64_t              heard;        /* when last, the same clock */
     uint64_t             frames;
     uint64_t             sequence;

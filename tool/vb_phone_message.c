@@ -28,7 +28,7 @@ vb_phone_event(vb_phone_t *phone, const char *event, const char *fmt, ...)
     va_end(args);
 
     vb_printable(detail);
-    at = (vb_now() - phone->started) / 1e3;
+    at = (vb_now() - phone->began) / 1e3;
 
     if (!phone->options->json) {
         printf("%8.2f  %s%s%s\n", at, event, *detail ? ": " : "", detail);
