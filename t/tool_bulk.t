@@ -136,6 +136,12 @@ __DATA__
     is $run->{status}, 1, 'once more: all is done' or diag $run->{err};
     is json()->decode($run->{out})->{outcomes}{completed}, 2, 'as before';
     is keys %{dialled()}, 2, 'nobody is dialled again';
+
+    $run = tool('bulk', $file, '--types' => 'due=number', '--dry-run',
+                '--json');
+    is json()->decode($run->{out})->{invalid}, 3,
+       'a dry run\'s object has its output for itself';
+    like $run->{err}, qr/^row 4: due is no number/m, 'rows are told beside it';
     is +(stat "$file.journal")[2] & 07777, 0600, 'the journal is private';
 
 

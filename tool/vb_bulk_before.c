@@ -8,6 +8,10 @@
 #include <unistd.h>
 
 
+/* with --json the standard output has the object and nothing else */
+#define vb_bulk_dry_lines(o)  ((o)->json ? stderr : stdout)
+
+
 typedef struct {
     uint64_t             rows;
     uint64_t             now;
@@ -119,8 +123,8 @@ vb_bulk_dry_row(vb_bulk_options_t *o, vb_dialer_conf_t *conf,
         /* the first ones tell what is wrong with the file */
 
         if (++dry->invalid <= 10 && !o->verbose && !o->quiet) {
-            printf("row %llu: %s\n", (unsigned long long) rows->number,
-                   rows->invalid);
+            fprintf(vb_bulk_dry_lines(o), "row %llu: %s\n",
+                    (unsigned long long) rows->number, rows->invalid);
         }
 
         vb_bulk_dry_say(o, rows, rows->invalid, 0);
@@ -158,9 +162,10 @@ vb_bulk_dry_say(vb_bulk_options_t *o, vb_rows_t *rows, const char *what,
         vb_text_time(&text, until);
     }
 
-    printf("row %llu, %s: %s\n", (unsigned long long) rows->number,
-           rows->to.len && vb_is_e164(rows->to.data, rows->to.len)
-           ? vb_masked((char *) rows->to.data) : "no number", text.data);
+    fprintf(vb_bulk_dry_lines(o), "row %llu, %s: %s\n",
+            (unsigned long long) rows->number,
+            rows->to.len && vb_is_e164(rows->to.data, rows->to.len)
+            ? vb_masked((char *) rows->to.data) : "no number", text.data);
 
     vb_text_free(&text);
 }
