@@ -711,6 +711,7 @@ EOJ
          [ "Phone_Number,a\n",              qr/, the first is "Phone_Number"$/ ],
          [ "+15005550009,a\n",              qr/, the first is "\+\*+0009"$/ ],
          [ "phone_number,a,a\n",            qr/two columns "a"/ ],
+         [ "phone_number" . ',' x 1024,     qr/more than 1024 fields/ ],
          [ "",                              qr/there is no header/ ],
          [ "phone_number\n\"+1500",         qr/line 2: a quote that is not/ ],
          [ "phone_number\n\"+1500\"x\n",    qr/line 2: something between/ ],

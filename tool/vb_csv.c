@@ -62,7 +62,7 @@ vb_csv_read(vb_csv_t *csv)
 
         do {
             if (csv->nfields == VB_CSV_MAX_FIELDS) {
-                csv->error = "too many fields";
+                csv->error = "more than 1024 fields";
                 return VB_ERROR;
             }
 

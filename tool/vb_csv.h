@@ -13,7 +13,7 @@
 
 
 #define VB_CSV_MAX_RECORD  1048576     /* bytes */
-#define VB_CSV_MAX_FIELDS  1024
+#define VB_CSV_MAX_FIELDS  1024    /* as its error says */
 
 
 typedef struct {
