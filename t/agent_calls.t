@@ -185,7 +185,7 @@ each => 1
 --- config
     $TEST_NGINX_VOICEBRIDGE
     voicebridge_max_agent_calls 1;
-    voicebridge_twilio_timeout 1s;
+    voicebridge_twilio_timeout 4s;
 
     location = /twilio/outbound-call { voicebridge_outbound_call; }
 --- twilio
@@ -277,7 +277,6 @@ each => 1
 --- test
     my $master = nginx_pid();
     my $phone = live();
-    my @old = children($master);
     my $client = Voicebridge::HTTP->connect;
 
     is status('+15005550002'), 200, 'one rings';
@@ -286,6 +285,8 @@ each => 1
     twilio()->event('request') for 1, 2;
 
     is status('+15005550002'), 429, 'three calls, of two workers';
+
+    my @old = children($master);
 
     kill HUP => $master;
     log_has(qr/gracefully shutting down/);

@@ -171,17 +171,17 @@ __DATA__
     $TEST_NGINX_VOICEBRIDGE
     voicebridge_agent agent_1;
     voicebridge_user_id "user $voicebridge_from_masked";
-    voicebridge_caller_lookup_timeout 500ms;
+    voicebridge_caller_lookup_timeout 14s;
 
     location /ask/ {
         voicebridge_incoming_call;
         voicebridge_caller_lookup $TEST_NGINX_TWILIO_URL$uri;
     }
 
-    location = /ask/good {
+    location ~ ^/ask/(?:late|never)$ {
         voicebridge_incoming_call;
         voicebridge_caller_lookup $TEST_NGINX_TWILIO_URL$uri;
-        voicebridge_caller_lookup_timeout 14s;
+        voicebridge_caller_lookup_timeout 500ms;
     }
 
     location = /refused {

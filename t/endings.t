@@ -151,10 +151,11 @@ sub ends {
     like calls_log_has(qr/call=\Q$sid\E.*reason=$o{reason}/),
          qr/http=101 status=$status /, "$name: the access log";
 
-    # the log of the call does not wait for the other side's FIN
+    # the log of the call does not wait for the other side's FIN, which it
+    # would for three seconds
     my ($duration) = log_has($line) =~ /duration=([\d.]+)/;
 
-    cmp_ok $duration, '<', 1, "$name: in time" unless $o{slow};
+    cmp_ok $duration, '<', 3, "$name: in time" unless $o{slow};
 
     return $phone;
 }
@@ -256,17 +257,17 @@ __DATA__
 
     location = /silence {
         voicebridge_media_stream;
-        voicebridge_stream_timeout 200ms;
+        voicebridge_stream_timeout 1500ms;
     }
 
     location = /connect {
         voicebridge_media_stream;
-        voicebridge_connect_timeout 200ms;
+        voicebridge_connect_timeout 1500ms;
     }
 
     location = /duration {
         voicebridge_media_stream;
-        voicebridge_max_call_duration 200ms;
+        voicebridge_max_call_duration 1500ms;
     }
 
     location = /goodbye {
@@ -276,7 +277,7 @@ __DATA__
 
     location = /life {
         voicebridge_media_stream;
-        voicebridge_agent_timeout 300ms;
+        voicebridge_agent_timeout 1500ms;
     }
 
     location = /nobody {
@@ -331,7 +332,7 @@ each => 1
     ends('quiet', name => 'silence', path => '/silence', after => 'live',
          code => 1001, agent_code => 1000, reason => 'caller_silent',
          level => 'warn', text => 'the phone sends nothing any more: '
-                                  . '200ms without a frame');
+                                  . '1500ms without a frame');
 
     # what the phone must not do
 
@@ -468,18 +469,18 @@ each => 1
          text => 'the agent could not be reached: could not connect');
     ends('silent', name => 'no metadata', path => '/connect', code => 1011,
          reason => 'agent_timeout', level => 'error', agent_code => undef,
-         text => 'the agent did not answer in time: no metadata within 200ms');
+         text => 'the agent did not answer in time: no metadata within 1500ms');
 
     ends('deaf', name => 'an agent that does not live', path => '/life',
          phone => \&listen_well, code => 1011, reason => 'agent_silent',
          level => 'error', slow => 1,
-         text => 'the agent shows no sign of life: nothing came for 300ms');
+         text => 'the agent shows no sign of life: nothing came for 1500ms');
     agent->cue;
 
     ends('deafened', name => 'one that speaks but does not listen',
          path => '/life', code => 1011, reason => 'agent_silent',
          level => 'error', text => 'the agent shows no sign of life: '
-                                   . 'nothing was taken for 300ms',
+                                   . 'nothing was taken for 1500ms',
          slow => 1, phone => sub {
              my $phone = shift;
 
@@ -496,7 +497,7 @@ each => 1
     # one that has nothing to say but answers is alive
 
     my $phone = phone(path => '/life')->connect;
-    my $until = time() + 0.7;
+    my $until = time() + 3;
 
     $phone->start(parameters => { agent_id => 'quiet' });
 
@@ -630,7 +631,7 @@ each => 1
 
     $socket->upgrade;
     $socket->expect_initiation;
-    speaks($socket, 4000);
+    speaks($socket, 16_000);
 
     # and the agent does not close its connection either
     $socket->close_with(1000);
@@ -639,22 +640,23 @@ each => 1
 
     return 1;
 --- test
+    my $start = time();
     my $phone = phone()->connect;
 
     $phone->start(parameters => { agent_id => 'agent_1' });
     $phone->recv_event('mark');
 
-    my $start = time();
+    my $marked = time();
 
-    ok eval { agent->event('eof', 4.5) }, 'the agent is let go before that';
+    ok eval { agent->event('eof', 6) }, 'the agent is let go before that';
 
     my ($code) = $phone->recv_close;
 
     is $code, 1000, 'the call ends all the same';
 
-    # half a second of audio, five more, and the agent's close is 3 s old
-    cmp_ok time() - $start, '>', 5.3, 'after the time it takes to play';
-    cmp_ok time() - $start, '<', 7, 'and no later';
+    # two seconds of audio, five more, and the agent's close is 3 s old
+    cmp_ok time() - $start, '>', 6.8, 'after the time it takes to play';
+    cmp_ok time() - $marked, '<', 9.5, 'and no later';
     cmp_ok log_lines(qr/event timer add: -1: 1:/), '<', 10,
            'nobody looks at the clock all the time';
 
@@ -686,6 +688,9 @@ each => 1
 
     $phone->start(parameters => { agent_id => 'agent_1' });
     agent->event('live');
+
+    my $stop = time();
+
     $phone->stop;
 
     is(($phone->recv_close)[0], 1000, 'the close');
@@ -693,8 +698,8 @@ each => 1
     my $start = time();
 
     $phone->recv_eof;
-    cmp_ok time() - $start, '<', 4, 'the end comes within three seconds';
-    cmp_ok time() - $start, '>', 2.5, 'but not at once';
+    cmp_ok time() - $start, '<', 5.5, 'the end comes within three seconds';
+    cmp_ok time() - $stop, '>', 2.5, 'but not at once';
     agent->cue;
 
     log_has(qr/Call ended.*reason=caller_hung_up/);
@@ -781,7 +786,7 @@ each => 1
 
     location = /timeout {
         voicebridge_media_stream;
-        voicebridge_connect_timeout 300ms;
+        voicebridge_connect_timeout 1s;
     }
 --- agent_options
 each => 1
@@ -851,7 +856,7 @@ each => 1
 
         $phone->start(parameters => { agent_id => $name });
         is(($phone->recv_close)[0], 1011, $name);
-        cmp_ok time() - $start, '<', 1.5, 'in time';
+        cmp_ok time() - $start, '<', 4, 'in time';
         $phone->disconnect;
 
         log_has(qr/call $phone->{call_sid}: Call ended.*reason=agent_timeout/);
@@ -1079,10 +1084,10 @@ each => 1
 --- agent
     serve($agent);
 --- twilio
-    return { delay => 0.5, status => 200, body => {} }
+    return { cue => 1, status => 200, body => {} }
         if $request->{form}{Twiml} =~ m{<good/>};
 
-    return { delay => 0.5, status => 500, body => '<html>' };
+    return { cue => 1, status => 500, body => '<html>' };
 --- test
     for (['good', qr/\[info\].*was put on the call/],
          ['bad', qr/\[error\].*was not put on the call: .*status 500/])
@@ -1099,6 +1104,7 @@ each => 1
              "$what: nor does a variable";
         $phone->stop;
         is(($phone->recv_close)[0], 1011, "$what: the stream ends");
+        twilio->cue;
         $phone->send_close;
         $phone->recv_eof;
 
@@ -1288,13 +1294,17 @@ each => 1
         my $phone = phone(return_marks => 1,
                           $path ? (path => $path) : ())->connect;
 
-        if (defined $agent) {
-            $phone->start(parameters => { agent_id => $agent });
-            $phone->media('x' x 160) for 1 .. 3;
-            $phone->recv_audio(160) if $agent eq 'speaking';
-        }
+        # where time is short it may be over before all is said
+        eval {
+            if (defined $agent) {
+                $phone->start(parameters => { agent_id => $agent });
+                $phone->media('x' x 160) for 1 .. 3;
+                $phone->recv_audio(160) if $agent eq 'speaking';
+            }
 
-        $what->($phone);
+            $what->($phone);
+            1;
+        } or $path or die $@;
 
         eval {
             while ($phone->sock->opened) {

@@ -158,7 +158,7 @@ __DATA__
     voicebridge_zone voicebridge:1m;
 --- config
     $TEST_NGINX_VOICEBRIDGE
-    voicebridge_twilio_timeout 500ms;
+    voicebridge_twilio_timeout 3s;
 
     location = /twilio/outbound-call {
         voicebridge_outbound_call;
@@ -275,7 +275,7 @@ __DATA__
         voicebridge_outbound_call;
     }
 --- twilio
-    return { delay => 1 };
+    return { cue => 1 };
 --- test
     my $first = under_way('key-1');
     my $answer = place('key-1');
@@ -286,6 +286,7 @@ __DATA__
 
     is place('key-1', '+15005550008')->{status}, 422, 'another body';
 
+    twilio()->cue;
     $answer = $first->response;
     is $answer->{status}, 200, 'the first has its answer';
     is_repeated(place('key-1'), $answer, 'now the second');
@@ -296,6 +297,7 @@ __DATA__
                          body('+15005550009', session_id => 'gone'));
 
     $gone->reset;
+    twilio()->cue;
     log_has(qr/Outbound call initiated: .*, session gone/);
 
     $answer = place('key-2', body('+15005550009', session_id => 'gone'));
@@ -315,7 +317,7 @@ __DATA__
         voicebridge_outbound_call;
     }
 --- twilio
-    return { delay => $request->{form}{To} =~ /9$/ ? 60 : 0 };
+    return { never => $request->{form}{To} =~ /9$/ };
 --- test
     my $first = under_way('key-1');
     my ($worker) = children(nginx_pid());
@@ -440,7 +442,7 @@ qr/exited on signal 9/
 
     location = /twilio/outbound-call {
         voicebridge_outbound_call;
-        voicebridge_idempotency_lifetime 1s;
+        voicebridge_idempotency_lifetime 4s;
     }
 --- twilio
     return {};

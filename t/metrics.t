@@ -102,6 +102,11 @@ __DATA__
     $socket->recv_audio(1600);
     $socket->interruption(1);
     $socket->user_transcript('hello');
+
+    # which has been read when this is answered
+    $socket->ping(2, 0);
+    $socket->recv_other;
+    $socket->note(event => 'answered');
     $agent->await_cue;
     $socket->audio('b' x 800, 2);
     $socket->audio('c' x 800, 2);
@@ -130,6 +135,7 @@ __DATA__
     is $m->{voicebridge_answer_seconds_count}, 0, 'no answer yet';
 
     # long enough to be found in another bucket than zero
+    agent()->event('answered');
     sleep 0.06;
     agent()->cue;
     $phone->recv_audio(1600);

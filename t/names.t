@@ -24,7 +24,7 @@ __DATA__
     location = /metrics { voicebridge_metrics; }
 
     resolver 127.0.0.1:$TEST_NGINX_DNS_PORT ipv6=off valid=1s;
-    resolver_timeout 300ms;
+    resolver_timeout 2s;
 
     location = /twilio/media-stream {
         voicebridge_media_stream;

@@ -40,7 +40,7 @@ __DATA__
         return 200 "here\n";
     }
 --- twilio
-    return { delay => 0.5 };
+    return { cue => 1 };
 --- test
     my $client = placing();
 
@@ -49,13 +49,16 @@ __DATA__
 
     is http(GET => '/other')->{body}, "here\n", 'the new worker serves';
 
+    twilio()->cue;
     is $client->response->{status}, 200, 'the old one has not forgotten';
 
     # nginx waits for clients to close first
     $client->disconnect;
     log_has(qr/exited with code 0/);
 
-    is placing()->response->{status}, 200, 'and the new one places calls, too';
+    $client = placing();
+    twilio()->cue;
+    is $client->response->{status}, 200, 'and the new one places calls, too';
 
 
 
@@ -66,11 +69,12 @@ __DATA__
         $TEST_NGINX_VOICEBRIDGE
     }
 --- twilio
-    return { delay => 0.5 };
+    return { cue => 1 };
 --- test
     placing()->reset;
     signal('HUP');
     log_has(qr/gracefully shutting down/);
+    twilio()->cue;
 
     like log_has(qr/Outbound call initiated/), qr/CA[0-9a-f]{32}/,
          'the call is logged';
@@ -85,12 +89,13 @@ __DATA__
         $TEST_NGINX_VOICEBRIDGE
     }
 --- twilio
-    return { delay => 0.5 };
+    return { cue => 1 };
 --- test
     my $client = placing();
 
     signal('QUIT');
     log_has(qr/gracefully shutting down/);
+    twilio()->cue;
 
     is $client->response->{status}, 200, 'answered before';
 

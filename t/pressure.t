@@ -281,7 +281,7 @@ __DATA__
         voicebridge_media_stream;
         $TEST_NGINX_VOICEBRIDGE
         voicebridge_elevenlabs_auth none;
-        voicebridge_stream_timeout 1s;
+        voicebridge_stream_timeout 2s;
     }
 --- agent
     my $socket = warm($agent);
@@ -319,7 +319,7 @@ __DATA__
     within($pid, $before, 1500, 'and nothing is piled up');
 
     # a phone that nobody reads is not silent: it is on for longer than that
-    my $until = time() + 1.5;
+    my $until = time() + 3;
     send_some($phone, \$bytes) while time() < $until;
 
     agent->cue;

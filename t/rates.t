@@ -350,7 +350,7 @@ delaying request
 --- config
     $TEST_NGINX_VOICEBRIDGE
     limit_conn agents 1;
-    voicebridge_twilio_timeout 2s;
+    voicebridge_twilio_timeout 5s;
 
     location = /twilio/outbound-call {
         voicebridge_outbound_call;

@@ -278,9 +278,9 @@ qr/exited on signal 9/
 
 === a worker that exits, and a slow receiver
 --- config
-    voicebridge_webhook_timeout 1s;
+    voicebridge_webhook_timeout 4s;
 --- receiver
-    return { status => 200, delay => 0.9 };
+    return { status => 200, delay => 2 };
 --- test
     busy(400);
 

@@ -1,8 +1,9 @@
 package Voicebridge::Peer;
 
 # A server in a process of its own, on a random port of the loopback
-# addresses, that reports what it sees as events: one JSON object a line over
-# a pipe.  Voicebridge::Agent and Voicebridge::Twilio are such peers.
+# addresses, that reports what it sees as events: one JSON object a line in a
+# file, so that it never waits for the test to read them.  Voicebridge::Agent
+# and Voicebridge::Twilio are such peers.
 #
 # In the test:  start, port, event, cue, finish, stop.
 # In the peer:  accept, note, await_cue.
@@ -11,7 +12,6 @@ use strict;
 use warnings;
 
 use Carp qw( croak );
-use Fcntl qw( LOCK_EX LOCK_UN );
 use File::Temp ();
 use IO::Select ();
 use IO::Socket::IP ();
@@ -40,17 +40,24 @@ sub start {
     pipe my $lifeline, my $alive or die "pipe: $!\n";
     pipe my $cue, my $cues or die "pipe: $!\n";
 
-    $self->{lock} = File::Temp->new;
+    # a byte in the pipe for each event: there is more in the file
+    my $file = File::Temp->new;
+
+    open my $reports, '>>', $file or die "$file: $!\n";
+    open my $reported, '<', $file or die "$file: $!\n";
+
+    $_->blocking(0) for $read, $write;
 
     my $pid = fork() // die "fork: $!\n";
 
     if ($pid == 0) {
-        close $_ for $read, $alive, $cues;
+        close $_ for $read, $alive, $cues, $reported;
 
         $SIG{$_} = 'DEFAULT' for qw( TERM INT HUP CHLD );
         $SIG{PIPE} = 'IGNORE';
 
-        @$self{qw( out lifeline cues )} = ($write, $lifeline, $cue);
+        @$self{qw( reports out lifeline cues )} =
+            ($reports, $write, $lifeline, $cue);
         %running = ();
 
         $self->run;
@@ -59,11 +66,10 @@ sub start {
         POSIX::_exit(0);
     }
 
-    close $_ for $write, $lifeline, $cue, @{delete $self->{listeners}};
+    close $_ for $write, $reports, $lifeline, $cue, @{delete $self->{listeners}};
 
-    $read->blocking(0);
-
-    @$self{qw( pid in alive cues buffer )} = ($pid, $read, $alive, $cues, '');
+    @$self{qw( pid in reported alive cues buffer )} =
+        ($pid, $read, $reported, $alive, $cues, '');
     $running{$pid} = 1;
 
     return $self;
@@ -146,27 +152,16 @@ sub run {
 }
 
 
-# tells the test; keep it under some kilobytes, nobody may be reading yet
+# Tells the test.  Processes of one peer share the file: each event is written
+# at once, and at its end.
 
 sub note {
     my ($self, %event) = @_;
 
-    my $line = json()->encode(\%event) . "\n";
+    syswrite $self->{reports}, json()->encode(\%event) . "\n";
 
-    # processes of one peer share the pipe
-    open my $lock, '>>', $self->{lock}->filename;
-    flock $lock, LOCK_EX if $lock;
-
-    while (length $line) {
-        my $n = syswrite $self->{out}, $line;
-
-        # nobody is interested any more
-        last unless defined $n;
-
-        substr $line, 0, $n, '';
-    }
-
-    flock $lock, LOCK_UN if $lock;
+    # nobody may be interested any more, or have read the bytes before
+    syswrite $self->{out}, '.';
 }
 
 
@@ -358,32 +353,30 @@ sub finish {
 sub receive {
     my ($self, $deadline) = @_;
 
-    return 0 if $self->{eof};
-
     my $had = @{$self->{events}};
 
     while (1) {
-        my $n = sysread $self->{in}, $self->{buffer}, 65536,
+
+        # what has been told before the end is in the file by then
+        my $eof = $self->{eof};
+
+        1 while sysread $self->{reported}, $self->{buffer}, 65536,
                         length $self->{buffer};
 
-        if ($n) {
-            while ($self->{buffer} =~ s/^(.*)\n//) {
-                push @{$self->{events}}, json()->decode($1);
-            }
-
-            return 1 if @{$self->{events}} > $had;
-            next;
+        while ($self->{buffer} =~ s/^(.*)\n//) {
+            push @{$self->{events}}, json()->decode($1);
         }
 
-        if (defined $n) {
-            $self->{eof} = 1;
-            return 0;
-        }
+        return 1 if @{$self->{events}} > $had;
 
         my $left = $deadline - time();
-        return 0 if $left <= 0;
+        return 0 if $eof || $left <= 0;
 
         IO::Select->new($self->{in})->can_read($left);
+
+        my $n = sysread $self->{in}, my $bytes, 65536;
+
+        $self->{eof} = 1 if defined $n && $n == 0;
     }
 }
 

@@ -19,7 +19,7 @@ package Voicebridge::Twilio;
 # Of an answer anything may be left out; without one a call is created as
 # Twilio does.  raw => bytes is sent as it is, close => 1 closes the
 # connection after it, without an answer if there is nothing else; never => 1
-# answers not at all.
+# answers not at all; cue => 1 waits for cue(), each of them for one.
 
 use strict;
 use warnings;
@@ -38,18 +38,33 @@ my $calls = 0;
 sub serve {
     my $self = shift;
 
-    my $select = IO::Select->new($self->{lifeline}, @{$self->{listeners}});
+    my $select = IO::Select->new($self->{lifeline}, $self->{cues},
+                                 @{$self->{listeners}});
     my (%connections, @late);
+    my $cues = 0;
 
     while (1) {
-        @late = sort { $a->{due} <=> $b->{due} } @late;
+        while ($cues) {
+            my ($next) = grep { !defined $_->{due} } @late or last;
 
-        my $left = @late ? $late[0]{due} - time() : undef;
+            $next->{due} = 0;
+            $cues--;
+        }
+
+        @late = sort { ($a->{due} // 'inf') <=> ($b->{due} // 'inf') } @late;
+
+        my $left = @late && defined $late[0]{due} ? $late[0]{due} - time()
+                                                  : undef;
 
         for my $ready ($select->can_read(defined $left && $left < 0
                                          ? 0 : $left))
         {
             return if $ready == $self->{lifeline};
+
+            if ($ready == $self->{cues}) {
+                $cues += sysread($ready, my $given, 1024) || return;
+                next;
+            }
 
             if (!$connections{$ready}) {
                 my $sock = $ready->accept or next;
@@ -80,7 +95,7 @@ sub serve {
             push @late, $self->take($connection, $request);
         }
 
-        while (@late && $late[0]{due} <= time()) {
+        while (@late && defined $late[0]{due} && $late[0]{due} <= time()) {
             my $answer = shift @late;
             my $sock = $answer->{connection}->sock;
 
@@ -121,7 +136,8 @@ sub take {
 
     return {
         connection => $connection,
-        due        => time() + ($answer->{delay} // 0),
+        due        => $answer->{cue} ? undef
+                                     : time() + ($answer->{delay} // 0),
         bytes      => $bytes,
         close      => $answer->{close},
     };
