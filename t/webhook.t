@@ -384,6 +384,26 @@ __DATA__
 
 
 
+=== a receiver that starts again while many are on their way to it
+--- receiver
+    return { never => 1 };
+--- test
+    my $port = receiver()->port;
+    my @phones = map { call() } 1 .. 8;
+
+    told(8);
+
+    # all of them fail at once, which is one failure of the receiver
+
+    receive(undef, port => $port);
+    hang_up(@phones);
+
+    is types(told(1)), 'started', 'it is tried again soon';
+    told(23);
+    until_files(0);
+
+
+
 === a worker that is killed
 --- test
     my $port = receiver()->port;

@@ -30,14 +30,21 @@ ngx_http_voicebridge_notify_later(ngx_http_voicebridge_event_t *e,
     r = e->receiver;
 
     e->attempts++;
-    r->failures++;
 
     ms = ngx_http_voicebridge_notify_backoff(e->attempts);
     ms = ngx_max(ms, wait);
 
     e->due = ngx_current_msec + ms;
-    r->paused = ngx_current_msec
-                + ngx_http_voicebridge_notify_backoff(r->failures);
+
+    /* attempts that were under way together fail together: once */
+
+    if (r->failures == 0
+        || (ngx_msec_int_t) (ngx_current_msec - r->paused) >= 0)
+    {
+        r->failures++;
+        r->paused = ngx_current_msec
+                    + ngx_http_voicebridge_notify_backoff(r->failures);
+    }
 
     ngx_http_voicebridge_notifier->again = 1;
     ngx_http_voicebridge_notify_count(ngx_http_voicebridge_notifier, "failed",
