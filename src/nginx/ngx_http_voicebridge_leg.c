@@ -310,6 +310,10 @@ ngx_http_voicebridge_leg_exit_process(ngx_cycle_t *cycle)
         ngx_free(ngx_http_voicebridge_leg_spare[
                                           --ngx_http_voicebridge_leg_spares]);
     }
+
+#if (NGX_SSL)
+    ngx_http_voicebridge_leg_tls_exit_process(cycle);
+#endif
 }
 
 

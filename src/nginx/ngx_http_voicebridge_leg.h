@@ -153,12 +153,13 @@ void ngx_http_voicebridge_leg_release(ngx_http_voicebridge_leg_t *leg);
 #if (NGX_SSL)
 
 /*
- * _leg_tls.c: a leg's begin on TLS, and a read of it.  As c->recv(), but where
- * more may have come, and only there, c->read->ready is set.
+ * _leg_tls.c: a leg's begin on TLS; a read of it, as c->recv(), but where more
+ * may have come, and only there, c->read->ready is set; a worker's end.
  */
 void ngx_http_voicebridge_leg_tls_init(ngx_http_voicebridge_leg_t *leg);
 ssize_t ngx_http_voicebridge_leg_tls_recv(ngx_http_voicebridge_leg_t *leg,
     u_char *buf, size_t size);
+void ngx_http_voicebridge_leg_tls_exit_process(ngx_cycle_t *cycle);
 
 #endif
 
@@ -172,7 +173,7 @@ void ngx_http_voicebridge_leg_free(ngx_http_voicebridge_leg_t *leg);
 u_char *ngx_http_voicebridge_leg_get(void);
 void ngx_http_voicebridge_leg_put(u_char *start, u_char *end);
 
-/* a hook of the worker's life: frees the shared buffers */
+/* a hook of the worker's life: frees what its legs share */
 void ngx_http_voicebridge_leg_exit_process(ngx_cycle_t *cycle);
 
 /* whether there is nothing more to wait for before the socket is closed */

@@ -36,6 +36,10 @@ static long ngx_http_voicebridge_leg_bio_ctrl(BIO *bio, int cmd, long num,
     void *data);
 
 
+/* the worker's, from its first leg on TLS to its end */
+static BIO_METHOD  *ngx_http_voicebridge_leg_method;
+
+
 void
 ngx_http_voicebridge_leg_tls_init(ngx_http_voicebridge_leg_t *leg)
 {
@@ -51,6 +55,14 @@ ngx_http_voicebridge_leg_tls_init(ngx_http_voicebridge_leg_t *leg)
 
     leg->direct = ngx_http_voicebridge_leg_direct(c)
                   && ngx_http_voicebridge_leg_set_bio(c) == NGX_OK;
+}
+
+
+void
+ngx_http_voicebridge_leg_tls_exit_process(ngx_cycle_t *cycle)
+{
+    BIO_meth_free(ngx_http_voicebridge_leg_method);
+    ngx_http_voicebridge_leg_method = NULL;
 }
 
 
@@ -159,18 +171,17 @@ ngx_http_voicebridge_leg_direct(ngx_connection_t *c)
 static ngx_int_t
 ngx_http_voicebridge_leg_set_bio(ngx_connection_t *c)
 {
-    BIO                *bio;
-    static BIO_METHOD  *method;
+    BIO  *bio;
 
-    if (method == NULL) {
-        method = ngx_http_voicebridge_leg_bio_method();
+    if (ngx_http_voicebridge_leg_method == NULL) {
+        ngx_http_voicebridge_leg_method = ngx_http_voicebridge_leg_bio_method();
 
-        if (method == NULL) {
+        if (ngx_http_voicebridge_leg_method == NULL) {
             return NGX_ERROR;
         }
     }
 
-    bio = BIO_new(method);
+    bio = BIO_new(ngx_http_voicebridge_leg_method);
     if (bio == NULL) {
         return NGX_ERROR;
     }
