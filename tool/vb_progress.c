@@ -87,7 +87,7 @@ vb_progress_show(void *ctx, const vb_tally_t *tally, const char *line)
 
 /*
  * A line that is wider than the terminal would stay there each time it is
- * drawn: without the bar, then without its end.
+ * drawn: from then on without the bar, and without its end.
  */
 
 static size_t
@@ -109,7 +109,6 @@ vb_progress_fit(vb_progress_t *p, const vb_tally_t *tally, vb_text_t *text)
 
         p->narrow = 1;
         vb_progress_text(p, tally, text);
-        p->narrow = 0;
     }
 
     return vb_min(text->len, columns);

@@ -19,7 +19,7 @@ typedef struct {
     int64_t          shown;
     uint64_t         done;             /* rows before this run */
     unsigned         drawn:1;
-    unsigned         narrow:1;         /* no room for the bar */
+    unsigned         narrow:1;         /* no room for a bar */
     char             last[240];
 } vb_progress_t;
 
