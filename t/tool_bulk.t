@@ -526,6 +526,27 @@ EOJ2
 
 
 
+=== rows without an agent
+--- twilio
+    return { status => 400, body => { detail => 'agent_id is required' } }
+        if $request->{body} !~ /agent_id/;
+    return { status => 200, body => { call_sid => 'CA' . 'a' x 32 } };
+--- test
+    my @bulk = bulk(rows('agents', 3), '--follow' => 'none');
+    my %server = (VOICEBRIDGE_URL => twilio()->url);
+
+    my $run = tool(\%server, @bulk);
+    is $run->{status}, 3, 'are not used up';
+    like $run->{out}, qr/^Stopped: .*agent_id is required; --agent, or/m,
+         'but told, with what to do';
+    like $run->{out}, qr/^rows +0  of 3$/m, 'and wait';
+
+    $run = tool(\%server, @bulk, '--agent' => 'a');
+    is $run->{status}, 0, 'until there is one' or diag $run->{out};
+    like $run->{out}, qr/^completed +3 /m, 'for all';
+
+
+
 === calling hours, also where clocks are changed
 --- twilio
     return {};

@@ -245,6 +245,21 @@ __DATA__
     like $run->{err}, qr/; VOICEBRIDGE_API_KEY or --key-file has to give/,
          'and what to do';
 
+    $run = tool('call', '--to' => $main::to);
+    is $run->{status}, 3, 'no agent';
+    like $run->{err}, qr/agent_id is required; --agent, or .* names it$/,
+         'and what to do';
+
+    $run = $call->({ VOICEBRIDGE_URL =>
+                     "https://127.0.0.1:$ENV{TEST_NGINX_SERVER_PORT}" },
+                   'call', '--to' => $main::to);
+    is $run->{status}, 3, 'no TLS';
+    like $run->{err}, qr/; does it speak https, and is its CA .* --cacert\?$/,
+         'and what to do';
+
+    $run = tool('call', '--to' => '5005550009');
+    unlike $run->{err}, qr/500555/, 'a number that is none is not shown';
+
     $run = $call->('call', '--to' => $main::to, '--outbound-path' => '/none');
     is $run->{status}, 3, 'a wrong path';
     like $run->{err}, qr/answered 404; --outbound-path is the location/,

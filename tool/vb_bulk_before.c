@@ -226,7 +226,7 @@ vb_bulk_test_call(vb_bulk_options_t *o, vb_dialer_conf_t *conf, uint64_t rows)
 
     if (!vb_is_e164((u_char *) o->test_call, strlen(o->test_call))) {
         vb_die(VB_EXIT_USAGE, "--test-call wants a number in E.164 form such "
-               "as +14155550123, not \"%s\"", o->test_call);
+               "as +14155550123");
     }
 
     follow = vb_follow_create(conf->http, conf->settings, &conf->follow,

@@ -226,7 +226,7 @@ vb_call_request(vb_call_options_t *o, vb_text_t *body)
 
     if (!vb_is_e164((u_char *) o->to, strlen(o->to))) {
         vb_die(VB_EXIT_USAGE, "--to wants a number in E.164 form such as "
-               "+14155550123, not \"%s\"", o->to);
+               "+14155550123");
     }
 
     for (i = 0; i < o->variables.n; i++) {

@@ -154,6 +154,11 @@ vb_place_result(const vb_http_answer_t *a, const vb_placed_t *placed)
     case 200:
         return placed->call_sid[0] ? VB_PLACED : VB_PLACE_DOUBT;
 
+    /* an option would give it, to all rows that have none */
+    case 400:
+        return strcmp(placed->detail, "agent_id is required") == 0
+               ? VB_PLACE_FATAL : VB_PLACE_REFUSED;
+
     /* a request with this key is under way */
     case 409:
         return VB_PLACE_DOUBT;
@@ -212,11 +217,18 @@ vb_place_remedy(const vb_placed_t *placed)
 
     switch (placed->status) {
 
+    case 0:
+        return "; does it speak https, and is its CA known here, or given by "
+               "--cacert?";
+
     case 301:
     case 302:
     case 307:
     case 308:
         return "; --url has to lead there itself";
+
+    case 400:
+        return "; --agent, or in a bulk a column agent_id, names it";
 
     case 401:
         return "; VOICEBRIDGE_API_KEY or --key-file has to give one of the "
