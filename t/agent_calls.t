@@ -364,3 +364,52 @@ too small for "voicebridge_max_agent_calls", make it larger
 
     is scalar(grep { $_->{event} eq 'request' } twilio()->events), 256,
        'Twilio is not asked';
+
+
+
+=== more than a zone has room for
+--- http_config
+    voicebridge_zone voicebridge:64k;
+--- config
+    $TEST_NGINX_VOICEBRIDGE
+    voicebridge_max_agent_calls 100;
+
+    location = /twilio/outbound-call { voicebridge_outbound_call; }
+    location = /twilio/call-status { voicebridge_call_status; }
+    location = /calls { voicebridge_calls; }
+
+    location = /any {
+        voicebridge_outbound_call;
+        voicebridge_max_agent_calls 0;
+    }
+--- twilio
+    return {};
+--- test
+    my @placed;
+
+    while (@placed < 100) {
+        my $answer = place('+15005550001');
+
+        last if $answer->{status} != 200;
+
+        push @placed, $answer->{json}{call_sid};
+        twilio()->event('request');
+    }
+
+    my $known = http(GET => '/calls')->{json}{live};
+
+    cmp_ok scalar(@placed), '>', 1, 'calls are placed';
+    is scalar(@placed), scalar(@$known), 'as many as can be counted';
+
+    my $answer = place('+15005550002');
+
+    is $answer->{status}, 429, 'and no more';
+    is $answer->{json}{detail},
+       'Too many calls are being placed at the moment', 'at the moment';
+    log_has(qr/\[warn\].*\+\*+0002 is not placed: .*"voicebridge_zone"/);
+
+    is status('+15005550003', path => '/any'), 200,
+       'where nobody counts it is placed';
+
+    callback($placed[0], 'completed');
+    is status('+15005550004'), 200, 'when one is over there is room';

@@ -91,7 +91,8 @@ ngx_http_voicebridge_hold_log(ngx_http_request_t *r, ngx_int_t rc)
     if (rc == NGX_BUSY) {
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0,
                       "Outbound call to %V is not placed: Twilio is being "
-                      "asked for %d calls already, no more are counted",
+                      "asked for %d calls already, or \"voicebridge_zone\" is "
+                      "full: no more are counted",
                       &to, NGX_HTTP_VOICEBRIDGE_HOLDS);
         return NGX_OK;
     }

@@ -73,19 +73,28 @@ ngx_http_voicebridge_hold_release(ngx_http_voicebridge_hold_t *hold)
 }
 
 
+/* free: a place to hold one more, if there will be one for its record, too */
+
 static ngx_uint_t
 ngx_http_voicebridge_hold_count_locked(ngx_shm_zone_t *zone,
     uint64_t agent, ngx_http_voicebridge_held_t **free)
 {
-    ngx_uint_t                       i, n;
+    ngx_uint_t                       i, n, room;
     ngx_http_voicebridge_held_t     *held;
     ngx_http_voicebridge_records_t  *records;
 
     records = ngx_http_voicebridge_zone_records(zone);
     n = 0;
+    room = 0;
 
     for (i = 0; i < records->nlive; i++) {
-        n += (records->owner[i] && records->live[i].record.agent == agent);
+
+        if (records->owner[i] == 0) {
+            room++;
+
+        } else if (records->live[i].record.agent == agent) {
+            n++;
+        }
     }
 
     held = ngx_http_voicebridge_zone_holds(zone)->held;
@@ -97,10 +106,15 @@ ngx_http_voicebridge_hold_count_locked(ngx_shm_zone_t *zone,
         if (ngx_http_voicebridge_hold_gone(&held[i])) {
             held[i].serial = 0;
             *free = &held[i];
-
-        } else if (held[i].agent == agent) {
-            n++;
+            continue;
         }
+
+        room -= (room != 0);
+        n += (held[i].agent == agent);
+    }
+
+    if (room == 0) {
+        *free = NULL;
     }
 
     return n;

@@ -43,8 +43,8 @@ typedef struct {
 /*
  * Holds one call more of an agent that has fewer than max, for ms at most:
  * NGX_OK; NGX_DECLINED: it has as many; NGX_BUSY: there is no room to hold it,
- * whoever's it is.  Calls are never more; for a moment, when one is placed or
- * answered, it may count twice.
+ * or for its record, whoever's it is.  Calls are never more; for a moment, when
+ * one is placed or answered, it may count twice.
  */
 ngx_int_t ngx_http_voicebridge_hold_take(ngx_http_voicebridge_hold_t *hold,
     ngx_shm_zone_t *zone, ngx_str_t *agent_id, ngx_uint_t max, ngx_msec_t ms);
