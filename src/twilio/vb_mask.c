@@ -109,6 +109,12 @@ vb_mask_numbers(u_char *data, size_t len)
     u_char        *p, *last;
     vb_mask_run_t  run;
 
+    /* what is absent has no data */
+
+    if (len == 0) {
+        return;
+    }
+
     last = data + len;
 
     for (p = data; p < last; p += n) {

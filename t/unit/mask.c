@@ -243,6 +243,9 @@ test_anything(void)
     }
 
     is_int(changed, 0, "nothing but digits changes");
+
+    vb_mask_numbers(NULL, 0);
+    ok(1, "nor what is not there");
 }
 
 
