@@ -11,8 +11,9 @@ use MIME::Base64 qw( encode_base64 );
 use Socket qw( SOL_SOCKET SO_RCVBUF SO_SNDBUF );
 use Time::HiRes qw( time );
 
-# all of this takes its time where others work, too
-$Voicebridge::WebSocket::Timeout *= 4;
+# All of this takes its time where others work, too; and where a process pauses
+# with its window closed TCP asks ever more rarely whether it is open again.
+$Voicebridge::WebSocket::Timeout *= 8;
 
 
 # Audio of $n bytes that differs everywhere, so that what is lost, doubled or
@@ -491,6 +492,7 @@ __DATA__
         $TEST_NGINX_VOICEBRIDGE
         voicebridge_elevenlabs_auth none;
         voicebridge_stream_timeout 120s;
+        voicebridge_agent_timeout 120s;
         voicebridge_ssl_verify off;
     }
 --- agent_options
